@@ -1,0 +1,63 @@
+/**
+ * @file The test command: static checks first, then every suite of dist/test/suites in a process of its own, then the
+ * conformance subset. Prints everything and ends with the line `N passed, N failed, N skipped`.
+ * `--only NAME[,NAME]` runs the suites whose file name contains one of the names.
+ */
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { packageRoot } from "../base/paths.js";
+
+const { values } = parseArgs({ options: { only: { type: "string" } } });
+const only = values.only?.split(",");
+const root = packageRoot();
+let passed = 0;
+let failed = 0;
+let skipped = 0;
+
+if (!only) await step("lint and format", "npx", ["biome", "check", "--error-on-warnings", "."]);
+const suites = readdirSync(join(root, "dist/test/suites"))
+  .filter((f) => f.endsWith(".test.js") && (!only || only.some((o) => f.includes(o))))
+  .sort();
+for (const file of suites) await suite(file);
+
+console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+process.exit(failed || passed === 0 ? 1 : 0);
+
+/** One command that counts as one test. */
+async function step(name: string, command: string, args: string[]): Promise<void> {
+  const { code, seconds } = await run(command, args);
+  if (code === 0) passed++;
+  else failed++;
+  console.log(`${name}: ${code === 0 ? "OK" : `FAIL (exit ${code})`}, ${seconds.toFixed(1)} s\n`);
+}
+
+/** One uvu suite: its own totals are added up; a crash counts as one failure. */
+async function suite(file: string): Promise<void> {
+  console.log(`── ${file.replace(".test.js", "")}`);
+  const { code, output, seconds } = await run(process.execPath, [join(root, "dist/test/suites", file)]);
+  const total = Number(/Total:\s+(\d+)/.exec(output)?.[1] ?? 0);
+  const good = Number(/Passed:\s+(\d+)/.exec(output)?.[1] ?? 0);
+  const off = Number(/Skipped:\s+(\d+)/.exec(output)?.[1] ?? 0);
+  const bad = Math.max(total - good, code === 0 ? 0 : 1);
+  passed += good;
+  skipped += off;
+  failed += bad;
+  console.log(`   ${seconds.toFixed(1)} s${bad ? ` — ${bad} FAILED (exit ${code})` : ""}\n`);
+}
+
+function run(command: string, args: string[]): Promise<{ code: number; output: string; seconds: number }> {
+  const begin = performance.now();
+  return new Promise((done) => {
+    const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    const keep = (chunk: Buffer) => {
+      output += chunk;
+      process.stdout.write(chunk);
+    };
+    child.stdout.on("data", keep);
+    child.stderr.on("data", keep);
+    child.on("close", (code) => done({ code: code ?? 1, output, seconds: (performance.now() - begin) / 1000 }));
+  });
+}
