@@ -1,4 +1,6 @@
 /** @file Which handler runs which kind of case; loaded on demand. */
 import type { CaseHandler } from "./case.js";
 
-export const kinds: Record<string, () => Promise<CaseHandler>> = {};
+export const kinds: Record<string, () => Promise<CaseHandler>> = {
+  image_preprocess: async () => (await import("./kinds/image_preprocess.js")).default,
+};
