@@ -1,0 +1,127 @@
+/** @file Turns a schema's complaint into the one line a user needs: which key, what was expected, what it may mean. */
+import { distance } from "fastest-levenshtein";
+import { z } from "zod";
+import { UsageError } from "../../base/errors.js";
+import type { Override } from "./override.js";
+import { describe, isMap, type Yaml } from "./yaml.js";
+
+/**
+ * Validates `value` and fills in defaults.
+ * @param file named in errors, unless the key came from one of `overrides`
+ * @throws UsageError with the first problem: an unknown key (and the nearest known one) or a value of the wrong kind
+ */
+export function validate<S extends z.ZodType>(
+  schema: S,
+  value: Yaml,
+  file: string,
+  overrides: readonly Override[] = [],
+): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = deepest(result.error.issues);
+  if (issue.code === "unrecognized_keys") {
+    const path = [...issue.path.map(String), issue.keys[0]];
+    throw new UsageError("UnknownKey", `${origin(path, file, overrides)}: ${unknownKey(schema, path)}`);
+  }
+  const path = issue.path.map(String);
+  const got = path.reduce<unknown>((v, key) => (v as Record<string, unknown> | undefined)?.[key], value);
+  throw new UsageError(
+    "BadValue",
+    `${origin(path, file, overrides)}: ${path.join(".") || "(file)"}: ${complaint(issue)}, got ${describe(got)}`,
+  );
+}
+
+/** Every key path of a schema, parents included: `evaluation`, `evaluation.inference`, … */
+export function keyPaths(schema: z.ZodType): string[] {
+  const paths: string[] = [];
+  walk(z.toJSONSchema(schema, { io: "input", unrepresentable: "any", reused: "inline" }), "");
+  return [...new Set(paths)];
+
+  function walk(node: unknown, prefix: string): void {
+    if (!isMap(node)) return;
+    for (const branch of [node.anyOf, node.oneOf, node.allOf]) {
+      if (Array.isArray(branch)) for (const option of branch) walk(option, prefix);
+    }
+    // The entries of a list have the keys of the list: positions are no part of a key's name.
+    walk(node.items, prefix);
+    if (!isMap(node.properties)) return;
+    for (const [key, child] of Object.entries(node.properties)) {
+      paths.push(prefix + key);
+      walk(child, `${prefix}${key}.`);
+    }
+  }
+}
+
+function unknownKey(schema: z.ZodType, path: string[]): string {
+  const name = path.join(".");
+  const plain = path.filter((key) => !/^\d+$/.test(key));
+  const key = plain[plain.length - 1];
+  const parent = plain.slice(0, -1).join(".");
+  const all = keyPaths(schema);
+  const siblings = all.filter((p) => p.split(".").slice(0, -1).join(".") === parent);
+  const near = nearest(key, siblings) ?? nearest(key, all);
+  const hint = near
+    ? `did you mean ${near}?`
+    : `known here: ${siblings.map((p) => p.split(".").at(-1)).join(", ") || "nothing"}`;
+  return `${name}: unknown key; ${hint}`;
+}
+
+/** The path whose last key is nearest to `key`, when near enough to be a slip of the pen. */
+function nearest(key: string, paths: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(2, Math.ceil(key.length / 3)) + 1;
+  for (const path of paths) {
+    const d = distance(key, path.split(".").at(-1) ?? "");
+    if (d < least) [best, least] = [path, d];
+  }
+  return best;
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** A union's own complaint says nothing: take the branch that got furthest. */
+function deepest(issues: readonly Issue[]): Issue {
+  const unknown = issues.find((i) => i.code === "unrecognized_keys");
+  const issue = unknown ?? issues[0];
+  if (issue.code !== "invalid_union" || issue.errors.length === 0) return issue;
+  if (issue.message !== "Invalid input") return { ...issue, code: "custom" } as Issue; // the schema has its own words
+  const inner = issue.errors.map(deepest).sort((a, b) => b.path.length - a.path.length);
+  const pick = inner.find((i) => i.code === "unrecognized_keys") ?? inner[0];
+  if (pick.path.length === 0 && pick.code === "invalid_type") {
+    return { ...issue, code: "custom", message: `expected ${inner.map(wanted).join(" or ")}` } as Issue;
+  }
+  return { ...pick, path: [...issue.path, ...pick.path] };
+}
+
+function wanted(issue: Issue): string {
+  if (issue.code === "invalid_type") return plainType(issue.expected);
+  if (issue.code === "invalid_value") return issue.values.map(String).join(" or ");
+  return issue.message;
+}
+
+function complaint(issue: Issue): string {
+  if (issue.code === "invalid_type" || issue.code === "invalid_value") return `expected ${wanted(issue)}`;
+  return issue.message.charAt(0).toLowerCase() + issue.message.slice(1);
+}
+
+function plainType(expected: string): string {
+  const names: Record<string, string> = {
+    int: "a whole number",
+    number: "a number",
+    string: "text",
+    boolean: "true or false",
+    array: "a list",
+    object: "a mapping",
+    record: "a mapping",
+    null: "null",
+  };
+  return names[expected] ?? expected;
+}
+
+function origin(path: readonly string[], file: string, overrides: readonly Override[]): string {
+  const name = path.join(".");
+  const from = overrides.findLast(
+    (o) => name === o.path || name.startsWith(`${o.path}.`) || o.path.startsWith(`${name}.`),
+  );
+  return from?.source ?? file;
+}

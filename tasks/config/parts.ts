@@ -1,0 +1,111 @@
+/** @file Schema pieces that evaluation and training files share: folders, data sets, inference, ASMK. */
+import { z } from "zod";
+
+/** The published multi-scale factors. */
+// biome-ignore lint/suspicious/noApproximativeNumericConstant: the published value is 0.707, not √½
+export const SEVEN_SCALES = [2.0, 1.414, 1.0, 0.707, 0.5, 0.353, 0.25];
+
+export const count = z.int({ error: "expected a whole number" }).min(1, { error: "expected at least 1" });
+export const factor = z.number().positive({ error: "expected a number above 0" });
+export const scales = z.array(factor).min(1, { error: "expected at least one scale" });
+export const between = (low: number, high: number) => {
+  const error = `expected a number from ${low} to ${high}`;
+  return z.number().min(low, { error }).max(high, { error });
+};
+const text = z.string().min(1, { error: "expected text that is not empty" });
+
+/**
+ * A data set as a file names it: a known name, a path to a pickle {imlist, qimlist, gnd} (with `/`), HOW's mapping of
+ * list files, or the user's own images with their ground truth.
+ */
+export const datasetEntry = z.union([
+  text,
+  z
+    .strictObject({
+      name: text,
+      /** HOW: root of the images, under the data folder; `*` in its last part is replaced by the line of the list. */
+      image_root: text.optional(),
+      database_list: text.nullable().optional(),
+      query_list: text.nullable().optional(),
+      /** Own: folder or list file of the database. */
+      images: text.optional(),
+      /** Own: gnd.json or gnd.pkl {imlist, qimlist, gnd}. */
+      gnd: text.nullable().optional(),
+      /** Own: folder or list file of the queries, when there is no ground truth. */
+      queries: text.nullable().optional(),
+    })
+    .refine((d) => (d.images === undefined) !== (d.image_root === undefined), {
+      error: "expected either images (own data) or image_root (with database_list)",
+    }),
+]);
+
+export const gpuId = z.int().min(0).nullable().default(0);
+
+/** Number of visual words: 65536, or text with `k` (1024) or `M` (1024²) such as "64k". */
+const codebookSize = z.union([
+  count,
+  z.string().regex(/^[1-9]\d*[kM]$/, { error: 'expected a whole number, or text such as "64k" or "1M"' }),
+]);
+
+const quantize = (assignments: number) =>
+  z.strictObject({ multiple_assignment: count.default(assignments) }).prefault({});
+const aggregate = z.strictObject({}).nullable().default({});
+
+/** Parameters of ASMK (spec: asmk.md §1). */
+export const asmk = z
+  .strictObject({
+    index: z.strictObject({ gpu_id: gpuId }).prefault({}),
+    train_codebook: z
+      .strictObject({ codebook: z.strictObject({ size: codebookSize.default("64k") }).prefault({}) })
+      .prefault({}),
+    build_ivf: z
+      .strictObject({
+        kernel: z
+          .strictObject({
+            binary: z.union([z.boolean(), z.enum(["bin", "nobin"]).transform((v) => v === "bin")]).default(true),
+          })
+          .prefault({}),
+        ivf: z.strictObject({ use_idf: z.boolean().default(false) }).prefault({}),
+        quantize: quantize(1),
+        aggregate,
+      })
+      .prefault({}),
+    query_ivf: z
+      .strictObject({
+        quantize: quantize(5),
+        aggregate,
+        search: z.strictObject({ topk: count.nullable().default(null) }).prefault({}),
+        similarity: z
+          .strictObject({
+            similarity_threshold: between(-1, 1).default(0),
+            alpha: z.number().default(3),
+          })
+          .refine((s) => s.similarity_threshold >= 0 || Number.isInteger(s.alpha), {
+            error: "a negative similarity_threshold needs a whole alpha (a negative similarity has no other power)",
+          })
+          .prefault({}),
+      })
+      .prefault({}),
+  })
+  .prefault({});
+
+/** Which images teach the codebook; `dataset` and `features_num` are additions of fire-gpu. */
+export const codebookTraining = z
+  .strictObject({
+    images: count.default(20000),
+    scales: scales.default([1]),
+    /** Any data set entry; its database images are used. */
+    dataset: datasetEntry.default("train"),
+    /** Left out: the same as `inference.features_num`. */
+    features_num: count.nullable().optional(),
+  })
+  .prefault({});
+
+export type DatasetEntry = z.output<typeof datasetEntry>;
+export type AsmkParams = z.output<typeof asmk>;
+
+/** "64k" → 65536. The schema has checked the form. */
+export function codebookWords(size: number | string): number {
+  if (typeof size === "number") return size;
+  return Number.parseInt(size, 10) * (size.endsWith("M") ? 1024 * 1024 : 1024);
+}

@@ -1,0 +1,131 @@
+/** @file The training files of FIRe and HOW: every key, its type and its default (spec: fire.md §6, how.md §3). */
+import { z } from "zod";
+import { asmk, between, codebookTraining, count, datasetEntry, factor, gpuId, SEVEN_SCALES, scales } from "./parts.js";
+import { isMap, type Yaml } from "./yaml.js";
+
+const frequency = count.or(z.literal(0)).nullable();
+const weight = z.number().min(0, { error: "expected 0 or more" });
+
+const validation = z
+  .strictObject({
+    global_descriptor: z
+      .strictObject({ frequency: frequency.default(null), datasets: z.array(datasetEntry).default([]) })
+      .prefault({}),
+    local_descriptor: z
+      .strictObject({
+        frequency: frequency.default(5),
+        datasets: z.array(datasetEntry).default(["val_eccv20"]),
+        codebook_training: codebookTraining,
+        asmk,
+      })
+      .prefault({}),
+  })
+  .prefault({});
+
+const runtime = z
+  .strictObject({
+    mean_std: z.tuple([z.array(z.number()).length(3), z.array(factor).length(3)]).default([
+      [0.485, 0.456, 0.406],
+      [0.229, 0.224, 0.225],
+    ]),
+    image_size: count.default(1024),
+    features_num: count.nullable().default(1000),
+    scales: scales.default(SEVEN_SCALES),
+    training_scales: scales.default([1]),
+  })
+  .prefault({});
+
+const folders = (data: string, experiments: string) =>
+  z
+    .strictObject({
+      data_folder: z.string().default(data),
+      exp_folder: z.string().default(experiments),
+      gpu_id: gpuId,
+    })
+    .prefault({});
+
+const dataset = z
+  .strictObject({
+    name: z.string().default("retrieval-SfM-120k"),
+    mode: z.enum(["train", "val"]).default("train"),
+    imsize: count.default(1024),
+    nnum: z.int().min(0).default(5),
+    qsize: count.default(2000),
+    poolsize: count.default(20000),
+  })
+  .prefault({});
+
+const whitening = z
+  .strictObject({ images: count.default(5000), features_num: count.nullable().default(null) })
+  .prefault({});
+
+const common = {
+  lr_scheduler: z.strictObject({ gamma: factor.default(0.99) }).prefault({}),
+  dataset,
+  loader: z.strictObject({ batch_size: count.default(5) }).prefault({}),
+};
+
+export const trainFireSchema = z.strictObject({
+  demo_train: folders("fire_data", "fire_experiments"),
+  training: z
+    .strictObject({
+      epochs: z.int().min(0).default(200),
+      optimizer: z.strictObject({ lr: factor.default(3e-5), weight_decay: weight.default(1e-4) }).prefault({}),
+      loss_superfeature: z.strictObject({ margin: factor.default(1.1), weight: weight.default(0.02) }).prefault({}),
+      loss_attention: z.strictObject({ weight: weight.default(0.1) }).prefault({}),
+      initialize_dim_reduction: whitening.or(z.literal(false)),
+      transform: z.strictObject({ flip_prob: between(0, 1).default(0.5) }).prefault({}),
+      ...common,
+    })
+    .prefault({}),
+  validation,
+  model: z
+    .strictObject({
+      architecture: z.string().default("resnet50"),
+      pretrained: z
+        .string()
+        .nullable()
+        .default("http://download.europe.naverlabs.com/ComputerVision/FIRe/pretraining/fire_imagenet.pth"),
+      skip_layer: z.int().min(0).default(1),
+      dim_reduction: z.strictObject({ dim: count.default(128) }).prefault({}),
+      lit: z.strictObject({ T: count.default(6), N: count.default(256), dim: count.default(1024) }).prefault({}),
+      runtime,
+    })
+    .prefault({}),
+});
+
+export const trainHowSchema = z.strictObject({
+  demo_train: folders("how_data", "how_experiments"),
+  training: z.strictObject({
+    epochs: z.int().min(0).default(20),
+    optimizer: z.strictObject({ lr: factor, weight_decay: weight.default(1e-4) }),
+    loss: z.strictObject({ margin: factor.default(0.8) }).prefault({}),
+    initialize_dim_reduction: whitening.or(z.literal(false)),
+    ...common,
+  }),
+  validation,
+  model: z.strictObject({
+    architecture: z.string(),
+    pretrained: z.union([z.boolean(), z.string()]).nullable().default(true),
+    skip_layer: z.int().min(0),
+    dim_reduction: z.strictObject({ dim: count.default(128) }).prefault({}),
+    smoothing: z
+      .strictObject({ kernel_size: count.default(3) })
+      .nullable()
+      .prefault({}),
+    runtime,
+  }),
+});
+
+export type TrainFireParams = z.output<typeof trainFireSchema>;
+export type TrainHowParams = z.output<typeof trainHowSchema>;
+
+/** Which network a training file describes: HOW has `training.loss` or `model.smoothing`, FIRe two losses and LIT. */
+export function trainFamily(config: Yaml): "fire" | "how" {
+  const has = (section: string, key: string) => {
+    const map = isMap(config) ? config[section] : undefined;
+    return isMap(map) && Object.hasOwn(map, key);
+  };
+  if (has("model", "lit") || has("training", "loss_superfeature")) return "fire";
+  return has("training", "loss") || has("model", "smoothing") ? "how" : "fire";
+}

@@ -1,0 +1,73 @@
+/** @file Reads and writes YAML as the reference's files are written: version 1.1, plain data only. */
+import { readFileSync } from "node:fs";
+import { Document, isScalar, isSeq, parseDocument, type ScalarTag, type Tags, visit } from "yaml";
+import { UsageError } from "../../base/errors.js";
+
+/** What a YAML file can hold. */
+export type Yaml = null | boolean | number | string | Yaml[] | YamlMap;
+export interface YamlMap {
+  [key: string]: Yaml;
+}
+
+/** True for a mapping (not a list, not null). */
+export function isMap(value: unknown): value is YamlMap {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Parses YAML 1.1 text; `1e-4` and `1.e-4` are both numbers.
+ * @param where what errors name: a file or an option
+ * @throws UsageError on a syntax error, a repeated key or a tag that is not plain data
+ */
+export function parseYaml(text: string, where: string): Yaml {
+  const document = parseDocument(text, { version: "1.1", customTags: pythonTags, logLevel: "silent" });
+  const problem = document.errors[0] ?? document.warnings[0];
+  if (problem) throw new UsageError("BadYaml", `${where}: ${problem.message.split("\n")[0].replace(/:$/, "")}`);
+  return document.toJS({ maxAliasCount: 100 }) as Yaml;
+}
+
+/**
+ * The reference's reader takes yes, no, on, off, true and false for truth values, but leaves `y` and `N` alone,
+ * which YAML 1.1 does not: without this the key `N` of LIT would become `false`.
+ */
+function pythonTags(tags: Tags): Tags {
+  return tags.map((tag) => {
+    if (typeof tag === "string" || tag.tag !== "tag:yaml.org,2002:bool") return tag;
+    const bool = tag as ScalarTag;
+    return { ...bool, test: { test: (s: string) => s.length > 1 && bool.test?.test(s) === true } as RegExp };
+  });
+}
+
+/** Reads one YAML file. Throws UsageError when it cannot be read or parsed, or holds no mapping. */
+export function readYamlFile(file: string): YamlMap {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : (cause as Error).message;
+    throw new UsageError("NoConfig", `${file}: ${why}`, { cause });
+  }
+  const value = parseYaml(text, file);
+  if (!isMap(value)) throw new UsageError("BadYaml", `${file}: expected a mapping of keys, got ${describe(value)}`);
+  return value;
+}
+
+/** Block-style YAML text of plain data; lists of plain values stay on one line. */
+export function writeYaml(value: unknown): string {
+  const document = new Document(value, { version: "1.1", customTags: pythonTags, aliasDuplicateObjects: false });
+  visit(document, {
+    Seq: (_, list) => {
+      if (list.items.every((item) => isScalar(item) || isSeq(item))) list.flow = true;
+    },
+  });
+  return document.toString({ lineWidth: 120, flowCollectionPadding: false });
+}
+
+/** A short name of a value's kind for messages: `null`, `a list`, `"text"`, `3`. */
+export function describe(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  if (isMap(value)) return "a mapping";
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}

@@ -1,0 +1,245 @@
+/** @file Configuration: templates, defaults, overrides, and what a user reads when a file is wrong. */
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { UsageError } from "../../base/errors.js";
+import { packageRoot } from "../../base/paths.js";
+import { findConfig, loadEvalConfig, loadTrainConfig } from "../../tasks/config/load.js";
+import { parseSet } from "../../tasks/config/override.js";
+import { codebookWords } from "../../tasks/config/parts.js";
+import { overlay, readExpanded } from "../../tasks/config/template.js";
+import { parseYaml, writeYaml } from "../../tasks/config/yaml.js";
+
+const test = suite("config");
+const folder = mkdtempSync(join(tmpdir(), "fire-gpu-config-"));
+test.after(() => rmSync(folder, { recursive: true }));
+
+function write(name: string, text: string): string {
+  const file = join(folder, name);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+  return file;
+}
+
+/** The one line a user reads when `run` fails. */
+function complaint(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    assert.instance(error, UsageError);
+    assert.is((error as UsageError).exitCode, 2);
+    assert.not.match((error as UsageError).message, /\n/);
+    return (error as UsageError).message;
+  }
+  return assert.unreachable("expected an error") as never;
+}
+
+const fire = (...sets: string[]) => loadEvalConfig("eval_fire", sets.map(parseSet)).params;
+
+test("numbers are read as the reference's files mean them, single letters stay text", () => {
+  assert.equal(parseYaml("a: 1e-4\nb: 1.e-4\nc: 3.e-5\nN: 256\ny: no\nd: 64k\ne: ~", "x"), {
+    a: 1e-4,
+    b: 1e-4,
+    c: 3e-5,
+    N: 256,
+    y: false,
+    d: "64k",
+    e: null,
+  });
+});
+
+test("a YAML file that is not plain data is refused in one line", () => {
+  assert.match(
+    complaint(() => parseYaml("a: !!python/object:os.system x", "f.yml")),
+    /^f\.yml: Unresolved tag/,
+  );
+  assert.match(
+    complaint(() => parseYaml("a: [1", "f.yml")),
+    /^f\.yml: /,
+  );
+  assert.match(
+    complaint(() => parseYaml("a: 1\na: 2", "f.yml")),
+    /unique/,
+  );
+  assert.match(
+    complaint(() => readExpanded(write("list.yml", "- 1"))),
+    /expected a mapping of keys, got a list/,
+  );
+});
+
+test("an overlay merges mappings and replaces everything else", () => {
+  const base = { a: { b: 1, c: [1, 2] }, d: 4 };
+  assert.equal(overlay(base, { a: { c: [3] }, d: null, e: 5 }), { a: { b: 1, c: [3] }, d: null, e: 5 });
+  assert.equal(overlay(base, { a: null }), { a: null, d: 4 });
+  assert.equal(overlay(base, { a: {} }), base);
+});
+
+test("templates nest, lie beside the file that names them, and are overlaid inside-out", () => {
+  write("deep/leaf.yml", "x: 1\ny: {p: 1, q: 2}\nz: [1, 2]");
+  write("deep/middle.yml", "__template__: leaf.yml\ny: {q: 3}\nasmk: {__template__: leaf.yml, x: 5}");
+  const file = write("top.yml", "__template__: deep/middle.yml\nz: null\nasmk: {y: {p: 9}}");
+  assert.equal(readExpanded(file), {
+    x: 1,
+    y: { p: 1, q: 3 },
+    z: null,
+    asmk: { x: 5, y: { p: 9, q: 2 }, z: [1, 2] },
+  });
+});
+
+test("a template that is missing, circular or not a name is an error that names the file", () => {
+  assert.match(
+    complaint(() => readExpanded(write("m.yml", "__template__: nowhere.yml"))),
+    /m\.yml: .*nowhere\.yml/,
+  );
+  assert.match(
+    complaint(() => readExpanded(write("n.yml", "a: {__template__: 3}"))),
+    /expected a file name, got 3/,
+  );
+  write("c2.yml", "__template__: c1.yml");
+  assert.match(
+    complaint(() => readExpanded(write("c1.yml", "__template__: c2.yml"))),
+    /includes itself/,
+  );
+});
+
+test("a copied file still finds the bundled template", () => {
+  const file = write("mine.yml", "evaluation: {local_descriptor: {asmk: {__template__: _asmk_how_fire.yml}}}");
+  assert.equal(loadEvalConfig(file).params, loadEvalConfig("eval_fire").params);
+});
+
+test("a path that exists wins over the bundled file of that name", () => {
+  assert.is(findConfig("eval_fire"), join(packageRoot(), "configs", "eval_fire.yml"));
+  assert.is(findConfig("eval_fire.yml"), join(packageRoot(), "configs", "eval_fire.yml"));
+  const own = write("eval_fire.yml", "{}");
+  assert.is(findConfig(own), own);
+  assert.is(findConfig(own.replace(".yml", "")), own);
+  assert.match(
+    complaint(() => findConfig("eval_fir")),
+    /bundled: eval_fire\.yml, .*train_how_r50-\.yml$/,
+  );
+});
+
+test("every bundled file is complete and carries the published values", () => {
+  for (const name of readdirSync(join(packageRoot(), "configs")).filter((f) => !f.startsWith("_"))) {
+    const loaded = name.startsWith("eval") ? loadEvalConfig(name) : loadTrainConfig(name);
+    assert.is(loaded.experiment, name.replace(".yml", ""));
+  }
+  const how = loadEvalConfig("eval_how_r50-_2000").params;
+  assert.is(how.evaluation.inference.features_num, 2000);
+  assert.match(how.demo_eval.net_path, /how_r50-\.pth$/);
+  const params = fire();
+  assert.equal(params.evaluation.inference.scales.length, 7);
+  assert.is(params.evaluation.local_descriptor.codebook_training.images, 20000);
+  assert.is(params.evaluation.local_descriptor.codebook_training.dataset, "train");
+  assert.is(codebookWords(params.evaluation.local_descriptor.asmk.train_codebook.codebook.size), 65536);
+  assert.is(params.evaluation.local_descriptor.asmk.query_ivf.quantize.multiple_assignment, 5);
+  assert.is(params.evaluation.multistep, null);
+});
+
+test("the defaults are those of the published FIRe files", () => {
+  assert.equal(loadEvalConfig(write("empty.yml", "{}")).params, loadEvalConfig("eval_fire").params);
+  assert.equal(loadTrainConfig(write("train.yml", "model: {lit: {}}")).params, loadTrainConfig("train_fire").params);
+});
+
+test("training files of FIRe and HOW are told apart", () => {
+  const { params } = loadTrainConfig("train_how_r18");
+  assert.is(params.family, "how");
+  assert.is(params.family === "how" && params.how.training.optimizer.lr, 5e-6);
+  const other = loadTrainConfig("train_fire").params;
+  assert.is(other.family === "fire" && other.fire.model.lit.N, 256);
+  assert.match(
+    complaint(() => loadTrainConfig("eval_fire")),
+    /an evaluation file/,
+  );
+  assert.match(
+    complaint(() => loadEvalConfig("train_fire")),
+    /a training file/,
+  );
+});
+
+test("the command line wins over the file, the file over its template", () => {
+  const file = write(
+    "p.yml",
+    "__template__: eval_fire.yml\nexperiment: mine\nevaluation: {inference: {features_num: 7}}",
+  );
+  assert.is(loadEvalConfig(file).experiment, "mine");
+  assert.is(loadEvalConfig(file).params.evaluation.inference.features_num, 7);
+  assert.is(loadEvalConfig(file).params.evaluation.inference.image_size, 1024);
+  const over = [parseSet("evaluation.inference.features_num=null"), parseSet("experiment=cli")];
+  assert.is(loadEvalConfig(file, over).params.evaluation.inference.features_num, null);
+  assert.is(loadEvalConfig(file, over).experiment, "cli");
+});
+
+test("an unknown key is refused with the nearest known one, whatever it came from", () => {
+  const file = write("u.yml", "evaluation: {inference: {image_sise: 3}}");
+  assert.match(
+    complaint(() => loadEvalConfig(file)),
+    /u\.yml: evaluation\.inference\.image_sise: unknown key; did you mean evaluation\.inference\.image_size\?$/,
+  );
+  assert.match(
+    complaint(() => fire("evaluation.image_size=3")),
+    /^--set: .*did you mean evaluation\.inference\.image_size/,
+  );
+  assert.match(
+    complaint(() => fire("evaluation.qqqqqqqqqqqq=3")),
+    /known here: inference, global_descriptor/,
+  );
+  assert.match(
+    complaint(() => fire("evaluation.local_descriptor.datasets=[{name: a, imags: b}]")),
+    /did you mean evaluation\.local_descriptor\.datasets\.images\?/,
+  );
+});
+
+test("a value of the wrong kind is refused with what was expected and what was given", () => {
+  const wrong: [string, RegExp][] = [
+    ["evaluation.inference.image_size=abc", /expected a number, got "abc"/],
+    ["evaluation.inference.image_size=1.5", /expected a whole number, got 1\.5/],
+    ["evaluation.inference.features_num=0", /expected at least 1, got 0/],
+    ["evaluation.inference.scales=[]", /expected at least one scale/],
+    ["evaluation.inference.scales=[1, x]", /scales\.1: expected a number, got "x"/],
+    ["evaluation.inference=3", /expected a mapping, got 3/],
+    ["evaluation.local_descriptor.datasets=[3]", /expected text or a mapping, got 3/],
+    ["evaluation.local_descriptor.datasets=[{name: a}]", /either images \(own data\) or image_root/],
+    ["evaluation.local_descriptor.asmk.train_codebook.codebook.size='64'", /"64k" or "1M", got "64"/],
+    ["evaluation.local_descriptor.asmk.query_ivf.similarity.similarity_threshold=2", /from -1 to 1, got 2/],
+    ["evaluation.multistep.step=nothing", /train_codebook or .*got "nothing"/],
+    ["evaluation.multistep={step: build_ivf, partition: 10_0}", /10_0" \(in quotes.*got 100/],
+  ];
+  for (const [set, expected] of wrong)
+    assert.match(
+      complaint(() => fire(set)),
+      expected,
+      set,
+    );
+  const negative = "evaluation.local_descriptor.asmk.query_ivf.similarity={similarity_threshold: -0.5, alpha: 2.5}";
+  assert.match(
+    complaint(() => fire(negative)),
+    /whole alpha/,
+  );
+  assert.match(
+    complaint(() => parseSet("novalue")),
+    /expected key\.path=value/,
+  );
+});
+
+test("the forms of a value that the original files use are understood", () => {
+  const bin = fire("evaluation.local_descriptor.asmk.build_ivf.kernel.binary=nobin");
+  assert.is(bin.evaluation.local_descriptor.asmk.build_ivf.kernel.binary, false);
+  const step = fire('evaluation.multistep={step: query_ivf, partition: "10_3"}').evaluation.multistep;
+  assert.equal(step, { step: "query_ivf", partition: [10, 3], distractors: null });
+  assert.is(fire("evaluation.multistep=False").evaluation.multistep, null);
+  assert.is(codebookWords("1M"), 1 << 20);
+  const sets = "evaluation.local_descriptor.datasets=[roxford5k, /d/x.pkl, {name: r, image_root: i, database_list: l}]";
+  assert.is(fire(sets).evaluation.local_descriptor.datasets.length, 3);
+});
+
+test("saved parameters can be loaded again and are the same", () => {
+  const { params } = loadEvalConfig("eval_how_r50-_1000", [parseSet("evaluation.inference.scales=[1, 0.25]")]);
+  const text = writeYaml(params);
+  assert.match(text, /scales: \[1, 0\.25\]/);
+  assert.equal(loadEvalConfig(write("eval_params.yml", text)).params, params);
+});
+
+test.run();
