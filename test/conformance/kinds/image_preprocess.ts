@@ -21,7 +21,15 @@ export default async function imagePreprocess(golden: GoldenCase): Promise<Check
   const same = (name: string, image: RgbImage) => checks.push(compareImage(golden, name, image));
   const names = Object.keys(golden.json.tensors);
 
-  for (const name of names.filter((n) => n.startsWith("rgb/"))) same(name, await decode(name.slice(4)));
+  for (const name of names.filter((n) => n.startsWith("rgb/"))) {
+    const file = name.slice(4);
+    const image = await decode(file);
+    // "Truncated progressive files also go through the decoder block smoothing, so exactness there is optional."
+    const bytes = readFileSync(golden.path(`files/${file}`));
+    if (golden.json.files[file].without_truncation_tolerance && isProgressiveJpeg(bytes))
+      checks.push(compareRelaxed(golden, name, image));
+    else same(name, image);
+  }
   for (const file of Object.keys(golden.json.files)) {
     if (!golden.json.files[file].without_truncation_tolerance) continue;
     const bytes = readFileSync(golden.path(`files/${file}`));
@@ -55,4 +63,28 @@ function compareImage(golden: GoldenCase, name: string, image: RgbImage): Check 
   if (image.width !== width || image.height !== height)
     return checkThat(name, false, `expected ${width}×${height}, got ${image.width}×${image.height}`);
   return golden.compare(name, image.data, 1);
+}
+
+/** The case's own relaxed bound for decoders: at most 2 levels on more than 99.9 % of the samples. */
+function compareRelaxed(golden: GoldenCase, name: string, image: RgbImage): Check {
+  const exact = compareImage(golden, name, image);
+  const want = golden.read(name).data as Uint8Array;
+  if (exact.ok || want.length !== image.data.length) return exact;
+  const histogram = new Map<number, number>();
+  for (let i = 0; i < want.length; i++) {
+    const d = Math.abs(image.data[i] - want[i]);
+    histogram.set(d, (histogram.get(d) ?? 0) + 1);
+  }
+  const off = [...histogram].filter(([d]) => d > 2).reduce((n, [, count]) => n + count, 0);
+  const text = [...histogram].sort(([a], [b]) => a - b).map(([d, count]) => `${d}: ${count}`);
+  return checkThat(name, off < 0.001 * want.length, `≤ 2 levels on > 99.9 %; samples by difference ${text.join(", ")}`);
+}
+
+/** Whether the frame header is SOF2, found by walking the segments before the first scan. */
+function isProgressiveJpeg(bytes: Uint8Array): boolean {
+  for (let at = 2; at + 4 <= bytes.length && bytes[at] === 0xff && bytes[at + 1] !== 0xda; ) {
+    if (bytes[at + 1] === 0xc2) return true;
+    at += 2 + 256 * bytes[at + 2] + bytes[at + 3];
+  }
+  return false;
 }
