@@ -1,0 +1,70 @@
+/** @file Bytes that are read piece by piece: a file of any size, or a part of one. */
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { FileFormatError, MissingDataError } from "../base/errors.js";
+
+/** Random access to the bytes of a file. */
+export interface ByteSource {
+  /** For messages. */
+  readonly file: string;
+  readonly size: number;
+  /** A fresh buffer with exactly these bytes. @throws FileFormatError Truncated when they are not there. */
+  read(begin: number, length: number): Uint8Array;
+}
+
+/** A file on disk; opened for each read, so there is nothing to close. @throws MissingDataError when it cannot be opened. */
+export function fileSource(file: string): ByteSource {
+  const size = withFile(file, (fd) => {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new FileFormatError("MalformedFile", file, "not a regular file");
+    return stat.size;
+  });
+  const read = (begin: number, length: number) => {
+    if (begin + length > size) throw cut(file, begin + length, size);
+    return withFile(file, (fd) => {
+      const out = new Uint8Array(length);
+      // one read call returns at most 2 GiB
+      for (let done = 0; done < length; ) {
+        const n = readSync(fd, out, done, Math.min(length - done, 1 << 30), begin + done);
+        if (n === 0) throw cut(file, begin + length, begin + done);
+        done += n;
+      }
+      return out;
+    });
+  };
+  return { file, size, read };
+}
+
+/** Bytes in memory under a file's name. */
+export function memorySource(bytes: Uint8Array, file: string): ByteSource {
+  const read = (begin: number, length: number) => {
+    if (begin + length > bytes.length) throw cut(file, begin + length, bytes.length);
+    return bytes.slice(begin, begin + length);
+  };
+  return { file, size: bytes.length, read };
+}
+
+/** All bytes of a file, also beyond the 2 GiB at which fs.readFile gives up. */
+export function readFileBytes(file: string): Uint8Array {
+  const source = fileSource(file);
+  return source.read(0, source.size);
+}
+
+function cut(file: string, needed: number, size: number): FileFormatError {
+  return new FileFormatError("Truncated", file, `expected at least ${needed} bytes, got ${size}`);
+}
+
+function withFile<T>(file: string, use: (fd: number) => T): T {
+  let fd: number;
+  try {
+    fd = openSync(file, "r");
+  } catch (cause) {
+    throw new MissingDataError("MissingFile", `${file}: cannot be opened for reading (${(cause as Error).message})`, {
+      cause,
+    });
+  }
+  try {
+    return use(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
