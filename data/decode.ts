@@ -11,6 +11,10 @@ import type { RgbImage } from "../base/image.js";
 import { cmykToRgb, dropAlpha, grey16ToRgb, greyToRgb } from "./image/colour.js";
 import { describeHead, type ImageFormat, sniffImage } from "./image/sniff.js";
 
+// Images are decoded side by side, so one thread each is best; a photo is rarely decoded twice in a row.
+sharp.concurrency(1);
+sharp.cache(false);
+
 export interface DecodeOptions {
   /**
    * What to do with a file that ends too early. "accept" (default) keeps what was decoded, the rest is what the decoder
