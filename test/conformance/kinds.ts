@@ -3,4 +3,5 @@ import type { CaseHandler } from "./case.js";
 
 export const kinds: Record<string, () => Promise<CaseHandler>> = {
   image_preprocess: async () => (await import("./kinds/image_preprocess.js")).default,
+  weight_generator: async () => (await import("./kinds/weight_generator.js")).default,
 };
