@@ -1,5 +1,6 @@
 /** @file Schema pieces that evaluation and training files share: folders, data sets, inference, ASMK. */
 import { z } from "zod";
+import { asmkParameters, asmkSchema } from "../../asmk/parameters.js";
 
 /** The published multi-scale factors. */
 // biome-ignore lint/suspicious/noApproximativeNumericConstant: the published value is 0.707, not √½
@@ -41,53 +42,14 @@ export const datasetEntry = z.union([
 
 export const gpuId = z.int().min(0).nullable().default(0);
 
-/** Number of visual words: 65536, or text with `k` (1024) or `M` (1024²) such as "64k". */
-const codebookSize = z.union([
-  count,
-  z.string().regex(/^[1-9]\d*[kM]$/, { error: 'expected a whole number, or text such as "64k" or "1M"' }),
-]);
-
-const quantize = (assignments: number) =>
-  z.strictObject({ multiple_assignment: count.default(assignments) }).prefault({});
-const aggregate = z.strictObject({}).nullable().default({});
-
-/** Parameters of ASMK (spec: asmk.md §1). */
-export const asmk = z
-  .strictObject({
-    index: z.strictObject({ gpu_id: gpuId }).prefault({}),
-    train_codebook: z
-      .strictObject({ codebook: z.strictObject({ size: codebookSize.default("64k") }).prefault({}) })
-      .prefault({}),
-    build_ivf: z
-      .strictObject({
-        kernel: z
-          .strictObject({
-            binary: z.union([z.boolean(), z.enum(["bin", "nobin"]).transform((v) => v === "bin")]).default(true),
-          })
-          .prefault({}),
-        ivf: z.strictObject({ use_idf: z.boolean().default(false) }).prefault({}),
-        quantize: quantize(1),
-        aggregate,
-      })
-      .prefault({}),
-    query_ivf: z
-      .strictObject({
-        quantize: quantize(5),
-        aggregate,
-        search: z.strictObject({ topk: count.nullable().default(null) }).prefault({}),
-        similarity: z
-          .strictObject({
-            similarity_threshold: between(-1, 1).default(0),
-            alpha: z.number().default(3),
-          })
-          .refine((s) => s.similarity_threshold >= 0 || Number.isInteger(s.alpha), {
-            error: "a negative similarity_threshold needs a whole alpha (a negative similarity has no other power)",
-          })
-          .prefault({}),
-      })
-      .prefault({}),
-  })
-  .prefault({});
+/** Parameters of ASMK (spec: asmk.md §1); what the schema alone cannot see is checked by the ASMK room itself. */
+export const asmk = asmkSchema.prefault({}).superRefine((section, context) => {
+  try {
+    asmkParameters(section);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: (error as Error).message });
+  }
+});
 
 /** Which images teach the codebook; `dataset` and `features_num` are additions of fire-gpu. */
 export const codebookTraining = z
@@ -102,10 +64,3 @@ export const codebookTraining = z
   .prefault({});
 
 export type DatasetEntry = z.output<typeof datasetEntry>;
-export type AsmkParams = z.output<typeof asmk>;
-
-/** "64k" → 65536. The schema has checked the form. */
-export function codebookWords(size: number | string): number {
-  if (typeof size === "number") return size;
-  return Number.parseInt(size, 10) * (size.endsWith("M") ? 1024 * 1024 : 1024);
-}

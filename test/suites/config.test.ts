@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { asmkParameters, parseSize } from "../../asmk/parameters.js";
 import { UsageError } from "../../base/errors.js";
 import { packageRoot } from "../../base/paths.js";
 import { findConfig, loadEvalConfig, loadTrainConfig } from "../../tasks/config/load.js";
 import { parseSet } from "../../tasks/config/override.js";
-import { codebookWords } from "../../tasks/config/parts.js";
 import { overlay, readExpanded } from "../../tasks/config/template.js";
 import { parseYaml, writeYaml } from "../../tasks/config/yaml.js";
 
@@ -133,7 +133,7 @@ test("every bundled file is complete and carries the published values", () => {
   assert.equal(params.evaluation.inference.scales.length, 7);
   assert.is(params.evaluation.local_descriptor.codebook_training.images, 20000);
   assert.is(params.evaluation.local_descriptor.codebook_training.dataset, "train");
-  assert.is(codebookWords(params.evaluation.local_descriptor.asmk.train_codebook.codebook.size), 65536);
+  assert.is(parseSize(params.evaluation.local_descriptor.asmk.train_codebook.codebook.size), 65536);
   assert.is(params.evaluation.local_descriptor.asmk.query_ivf.quantize.multiple_assignment, 5);
   assert.is(params.evaluation.multistep, null);
 });
@@ -203,7 +203,10 @@ test("a value of the wrong kind is refused with what was expected and what was g
     ["evaluation.local_descriptor.datasets=[3]", /expected text or a mapping, got 3/],
     ["evaluation.local_descriptor.datasets=[{name: a}]", /either images \(own data\) or image_root/],
     ["evaluation.local_descriptor.asmk.train_codebook.codebook.size='64'", /"64k" or "1M", got "64"/],
-    ["evaluation.local_descriptor.asmk.query_ivf.similarity.similarity_threshold=2", /from -1 to 1, got 2/],
+    [
+      "evaluation.local_descriptor.asmk.query_ivf.similarity.similarity_threshold=2",
+      /similarity_threshold: .*<=1, got 2/,
+    ],
     ["evaluation.multistep.step=nothing", /train_codebook or .*got "nothing"/],
     ["evaluation.multistep={step: build_ivf, partition: 10_0}", /10_0" \(in quotes.*got 100/],
   ];
@@ -226,11 +229,10 @@ test("a value of the wrong kind is refused with what was expected and what was g
 
 test("the forms of a value that the original files use are understood", () => {
   const bin = fire("evaluation.local_descriptor.asmk.build_ivf.kernel.binary=nobin");
-  assert.is(bin.evaluation.local_descriptor.asmk.build_ivf.kernel.binary, false);
+  assert.is(asmkParameters(bin.evaluation.local_descriptor.asmk).binary, false);
   const step = fire('evaluation.multistep={step: query_ivf, partition: "10_3"}').evaluation.multistep;
   assert.equal(step, { step: "query_ivf", partition: [10, 3], distractors: null });
   assert.is(fire("evaluation.multistep=False").evaluation.multistep, null);
-  assert.is(codebookWords("1M"), 1 << 20);
   const sets = "evaluation.local_descriptor.datasets=[roxford5k, /d/x.pkl, {name: r, image_root: i, database_list: l}]";
   assert.is(fire(sets).evaluation.local_descriptor.datasets.length, 3);
 });

@@ -1,0 +1,139 @@
+/**
+ * @file Features of a list of photos, computed once. Results go to a record log in the experiment folder as they come,
+ * under a fingerprint of all they depend on; the next run reads them back and computes only what is missing.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { writeFileAtomic } from "../../base/atomic.js";
+import type { RgbImage } from "../../base/image.js";
+import type { ImageLoader } from "../../data/loader.js";
+import { type Progress, stopIfAsked } from "../progress.js";
+import { differences, fingerprint, type Ingredients, photosHash, shortName } from "./fingerprint.js";
+import { type Photo, photoStates } from "./photos.js";
+import { RecordLog } from "./record-log.js";
+
+/** Raised when the meaning of cached features changes. */
+const FORMAT = 1;
+
+/** Which features of which photos. */
+export interface FeatureRequest {
+  /** For messages: "roxford5k database". */
+  readonly label: string;
+  readonly photos: readonly Photo[];
+  readonly imageSize: number;
+  /** What else decides the result: model, scales, …; the names are read by the user. */
+  readonly ingredients: Ingredients;
+  /** One photo to one record. */
+  readonly compute: (image: RgbImage) => Promise<Uint8Array>;
+}
+
+/** Where features are kept, who reads the photos and who is told. */
+export interface FeatureStore {
+  /** `<experiment>/cache`. */
+  readonly folder: string;
+  readonly loader: ImageLoader;
+  readonly progress: Progress;
+  readonly signal?: AbortSignal;
+}
+
+/** A request with the state of its photos: what its result will be known by, before anything is opened. */
+export interface DescribedRequest extends FeatureRequest {
+  readonly all: Ingredients;
+  readonly print: Buffer;
+}
+
+/** Looks at the photos of a request. @throws MissingDataError when some are missing */
+export async function describeRequest(request: FeatureRequest): Promise<DescribedRequest> {
+  const { label, photos, imageSize, ingredients } = request;
+  const images = photosHash(photos, await photoStates(photos, label));
+  const all = { ...ingredients, format: FORMAT, "image size": imageSize, images };
+  return { ...request, all, print: fingerprint(all) };
+}
+
+/** The records of one request. Call `close` when done. */
+export class CachedFeatures {
+  private constructor(
+    readonly log: RecordLog,
+    private readonly store: FeatureStore,
+    private readonly request: DescribedRequest,
+  ) {}
+
+  /** Finds what an earlier run left and tells it in one line. Throws UsageError when another run writes the same. */
+  static async open(store: FeatureStore, request: DescribedRequest): Promise<CachedFeatures> {
+    const { label, photos, all, print } = request;
+    const before = siblings(store.folder);
+    const folder = join(store.folder, `features-${shortName(print)}`);
+    const log = await RecordLog.open(folder, print);
+    if (log.count > 0) {
+      const part =
+        log.count < photos.length ? `continuing at image ${log.count + 1} of` : "reusing the features of all";
+      store.progress.note(`${label}: ${part} ${photos.length} images (same model, preprocessing, scales and images)`);
+    } else {
+      const near = before.filter((s) => s.label === label).map((s) => differences(s.ingredients, all));
+      near.sort((x, y) => x.length - y.length);
+      if (near[0]?.length) {
+        store.progress.note(`${label}: extracting anew; changed since the last run: ${near[0].join(", ")}`);
+      }
+      writeFileAtomic(join(folder, "about.json"), `${JSON.stringify({ label, ingredients: all }, null, 1)}\n`);
+    }
+    return new CachedFeatures(log, store, request);
+  }
+
+  /** All records in the order of the photos: the kept ones first, each checked, then new ones, each kept at once. */
+  async *records(): AsyncGenerator<Uint8Array> {
+    const { store, request, log } = this;
+    const { photos, imageSize, label } = request;
+    const kept = Math.min(log.count, photos.length);
+    let done = 0;
+    for await (const record of log.read()) {
+      stopIfAsked(store.signal);
+      done++;
+      yield record;
+    }
+    if (done < kept) {
+      store.progress.note(`${label}: the cache is damaged after image ${done} of ${kept}; extracting from there again`);
+    }
+    if (done === photos.length) return;
+    const stage = store.progress.stage(label, photos.length, done);
+    try {
+      for await (const { image, error } of store.loader.load(photos.slice(done), { imageSize })) {
+        if (error) throw error;
+        const record = await request.compute(image);
+        await log.append(record);
+        stage.advance();
+        yield record;
+        stopIfAsked(store.signal);
+      }
+    } finally {
+      stage.end();
+    }
+  }
+
+  close(): Promise<void> {
+    return this.log.close();
+  }
+}
+
+interface About {
+  label: string;
+  ingredients: Ingredients;
+}
+
+/** What the other caches of the experiment were made of. */
+function siblings(folder: string): About[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name.startsWith("features-"))
+    .map((name) => join(folder, name, "about.json"))
+    .filter((file) => existsSync(file))
+    .flatMap(readAbout);
+}
+
+/** Only messages depend on these files: one that cannot be read is as good as none. */
+function readAbout(file: string): About[] {
+  try {
+    return [JSON.parse(readFileSync(file, "utf8")) as About];
+  } catch {
+    return [];
+  }
+}

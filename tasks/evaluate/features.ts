@@ -1,0 +1,118 @@
+/** @file Local and global features of photos, through the cache. */
+import type { VectorSource } from "../../asmk/vectors.js";
+import type { LocalFeatures, RetrievalNetwork } from "../../nets/network.js";
+import { type CachedFeatures, type DescribedRequest, describeRequest } from "./feature-cache.js";
+import { DESCRIPTORS_AT, decodeGlobal, decodeLocal, encodeGlobal, encodeLocal, localSize } from "./feature-codec.js";
+import type { Ingredients } from "./fingerprint.js";
+import type { Photo } from "./photos.js";
+import type { RecordLog } from "./record-log.js";
+
+/** The network, and the hash of the file it came from. */
+export interface Model {
+  readonly network: RetrievalNetwork;
+  readonly sha256: string;
+}
+
+export interface Inference {
+  readonly imageSize: number;
+  readonly scales: readonly number[];
+  readonly featuresNum: number | null;
+}
+
+/** Describes the local features of a list of photos; `label` is for messages. */
+export function localRequest(
+  { network, sha256 }: Model,
+  label: string,
+  photos: readonly Photo[],
+  { imageSize, scales, featuresNum }: Inference,
+): Promise<DescribedRequest> {
+  const ingredients: Ingredients = { kind: "local", model: sha256, scales, features_num: featuresNum };
+  const compute = async (image: Parameters<RetrievalNetwork["extractLocal"]>[0]) =>
+    encodeLocal(await network.extractLocal(image, { scales, featuresNum }));
+  return describeRequest({ label, photos, imageSize, ingredients, compute });
+}
+
+/** Describes the global descriptors of a list of photos. */
+export function globalRequest(
+  { network, sha256 }: Model,
+  label: string,
+  photos: readonly Photo[],
+  { imageSize, scales }: Omit<Inference, "featuresNum">,
+): Promise<DescribedRequest> {
+  const ingredients: Ingredients = { kind: "global", model: sha256, scales };
+  const compute = async (image: Parameters<RetrievalNetwork["extractGlobal"]>[0]) =>
+    encodeGlobal(await network.extractGlobal(image, scales));
+  return describeRequest({ label, photos, imageSize, ingredients, compute });
+}
+
+/** Local features of each photo in order; reads, computes and keeps as needed. */
+export async function* eachLocal(features: CachedFeatures): AsyncGenerator<LocalFeatures> {
+  for await (const record of features.records()) yield decodeLocal(record);
+}
+
+/** All global descriptors, one after another: photos × dim. */
+export async function allGlobal(features: CachedFeatures, count: number): Promise<{ dim: number; data: Float32Array }> {
+  let data = new Float32Array(0);
+  let dim = 0;
+  let i = 0;
+  for await (const record of features.records()) {
+    const descriptor = decodeGlobal(record);
+    if (i === 0) {
+      dim = descriptor.length;
+      data = new Float32Array(count * dim);
+    }
+    data.set(descriptor, i++ * dim);
+  }
+  return { dim, data };
+}
+
+/**
+ * All local descriptors of a cache as one list that stays on disk: what codebook training reads.
+ * Goes through all photos once, computing what is missing.
+ */
+export async function openDescriptors(features: CachedFeatures): Promise<VectorSource> {
+  const starts = [0];
+  let dim = 0;
+  for await (const record of features.records()) {
+    const size = localSize(record);
+    dim = size.dim;
+    starts.push(starts[starts.length - 1] + size.count);
+  }
+  return new LoggedDescriptors(features.log, Float64Array.from(starts), dim);
+}
+
+class LoggedDescriptors implements VectorSource {
+  readonly count: number;
+  /** @param starts first row of each record, and the total at the end */
+  constructor(
+    private readonly log: RecordLog,
+    private readonly starts: Float64Array,
+    readonly dim: number,
+  ) {
+    this.count = starts[starts.length - 1];
+  }
+
+  async read(begin: number, end: number): Promise<Float32Array> {
+    const { starts, dim } = this;
+    const rows = new Float32Array((end - begin) * dim);
+    for (let record = this.recordOf(begin), row = begin; row < end; record++) {
+      const stop = Math.min(end, starts[record + 1]);
+      const into = new Uint8Array(rows.buffer, (row - begin) * dim * 4, (stop - row) * dim * 4);
+      await this.log.readPart(record, DESCRIPTORS_AT + (row - starts[record]) * dim * 4, into);
+      row = stop;
+    }
+    return rows;
+  }
+
+  /** The record that holds a row: the last one that starts at or before it. */
+  private recordOf(row: number): number {
+    let low = 0;
+    let high = this.starts.length - 1;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (this.starts[middle] <= row) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,45 @@
+/** @file The photos an evaluation works on. */
+import { stat } from "node:fs/promises";
+import { MissingDataError } from "../../base/errors.js";
+import type { Box } from "../../data/resize.js";
+
+/** One photo of a data set; `box` is the query's crop in pixels of the file, null for the whole image. */
+export interface Photo {
+  /** As the data set's list has it. */
+  readonly name: string;
+  readonly path: string;
+  readonly box: Box | null;
+}
+
+/** What tells two versions of a photo apart without reading them. */
+export interface PhotoState {
+  readonly size: number;
+  readonly mtimeMs: number;
+}
+
+const AT_ONCE = 64;
+
+/**
+ * Looks at every file before the long work begins.
+ * @throws MissingDataError with the number of missing files and the first of them
+ */
+export async function photoStates(photos: readonly Photo[], label: string): Promise<PhotoState[]> {
+  if (photos.length === 0) throw new MissingDataError("NoImages", `${label}: the list of images is empty`);
+  const states: PhotoState[] = [];
+  const missing: string[] = [];
+  for (let begin = 0; begin < photos.length; begin += AT_ONCE) {
+    const block = photos.slice(begin, begin + AT_ONCE);
+    const found = await Promise.all(block.map((p) => stat(p.path).catch(() => null)));
+    for (const [i, s] of found.entries()) {
+      if (s?.isFile()) states.push({ size: s.size, mtimeMs: s.mtimeMs });
+      else missing.push(block[i].path);
+    }
+  }
+  if (missing.length > 0) {
+    throw new MissingDataError(
+      "ImageMissing",
+      `${label}: ${missing.length} of ${photos.length} images are missing, the first is ${missing[0]}`,
+    );
+  }
+  return states;
+}

@@ -1,0 +1,35 @@
+/** @file How a task tells what it is doing, without knowing whether a terminal, a log or nobody listens. */
+import { FireGpuError } from "../base/errors.js";
+
+/** One counted stage of a task, for example the images of a data set. */
+export interface Stage {
+  /** `count` more units are done. */
+  advance(count?: number): void;
+  end(): void;
+}
+
+export interface Progress {
+  /** Begins a stage of `total` units, `done` of which were done by an earlier run. */
+  stage(label: string, total: number, done?: number): Stage;
+  /** One line of news. */
+  note(line: string): void;
+}
+
+/** Says nothing. */
+export const silent: Progress = {
+  stage: () => ({ advance() {}, end() {} }),
+  note() {},
+};
+
+/** The user stopped a task (Ctrl-C). What was finished is kept; the same command continues from there. */
+export class Interrupted extends FireGpuError {
+  override readonly exitCode = 130;
+  constructor(message = "interrupted; what was finished is kept, run the same command again to continue") {
+    super("Interrupted", message);
+  }
+}
+
+/** Throws Interrupted when the signal was given. Called between units of work. */
+export function stopIfAsked(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new Interrupted();
+}
