@@ -1,19 +1,9 @@
 /** @file numpy inside pickles: dtypes, arrays and scalars built from their stored state, sizes checked first. */
 import { type DType, f16ToNumber } from "../base/tensor.js";
 import { bytesPerElement, checkedCount, elementsOf, ownBuffer } from "./dtypes.js";
-import { NdArray, NumpyScalar, ObjectArray, PyOpaque, PyTuple, type PyValue } from "./python.js";
+import { BuildError, NdArray, NumpyScalar, ObjectArray, PyOpaque, PyTuple, type PyValue } from "./python.js";
 
-/** Thrown by the builders below; the unpickler turns it into a FileFormatError that names the file. */
-export class NumpyError extends Error {
-  constructor(
-    readonly kind: "MalformedPickle" | "UnsupportedFeature",
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-const bad = (message: string) => new NumpyError("MalformedPickle", message);
+const bad = (message: string) => new BuildError("MalformedPickle", message);
 
 const numeric: Readonly<Record<string, DType>> = {
   f8: "F64",
@@ -56,7 +46,7 @@ export class NumpyDType extends PyOpaque {
     if (letter === "O") return new NumpyDType("object", 8, false);
     if (letter === "U") return new NumpyDType("unicode", 4 * Number(size), order === ">");
     if (letter === "S" || letter === "a") return new NumpyDType("bytes", Number(size), false);
-    throw new NumpyError("UnsupportedFeature", `numpy dtype ${match[0]} is not supported`);
+    throw new BuildError("UnsupportedFeature", `numpy dtype ${match[0]} is not supported`);
   }
 
   /** State of BUILD: (version, byte order, subdtype, names, fields, item size, alignment, flags). */
@@ -66,7 +56,7 @@ export class NumpyDType extends PyOpaque {
     if (s.length < 8 || typeof version !== "number" || typeof order !== "string" || !/^[<>=|]$/.test(order))
       throw bad("state of a numpy.dtype");
     if (subdtype !== null || names !== null || fields !== null)
-      throw new NumpyError("UnsupportedFeature", "structured numpy dtypes are not supported");
+      throw new BuildError("UnsupportedFeature", "structured numpy dtypes are not supported");
     return new NumpyDType(this.element, this.itemSize, order === ">");
   }
 }
@@ -87,7 +77,7 @@ export class BlankArray extends PyOpaque {
 
 /**
  * An array from its parts. `data` is bytes, a Python 2 str (one byte a character), or a list for object arrays.
- * @throws NumpyError when the data do not fill the shape exactly.
+ * @throws BuildError when the data do not fill the shape exactly.
  */
 export function arrayFrom(shape: PyValue, dtype: PyValue, fortran: boolean, data: PyValue): NdArray | ObjectArray {
   if (!(shape instanceof PyTuple) || !(dtype instanceof NumpyDType)) throw bad("shape or dtype of a numpy.ndarray");
@@ -127,7 +117,7 @@ export function scalarFrom(dtype: PyValue, data: PyValue): NumpyScalar | PyValue
   return new NumpyScalar(array.dtype, typeof value === "bigint" && !Number.isSafeInteger(number) ? value : number);
 }
 
-/** The bytes of a text whose characters are all below 256. @throws NumpyError otherwise. */
+/** The bytes of a text whose characters are all below 256. @throws BuildError otherwise. */
 export function latin1Bytes(text: string): Uint8Array {
   const out = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) {

@@ -2,14 +2,14 @@
  * @file The allow-list: every global name a pickle may mention, and what calling it builds. Nothing of Python is run;
  * each entry is a small constructor of our own. A name that is not listed ends the reading with ForbiddenGlobal.
  */
-import { arrayFrom, BlankArray, latin1Bytes, NumpyDType, NumpyError, scalarFrom } from "./numpy.js";
-import { PyDict, PyGlobal, PySet, PyTuple, type PyValue, pyType } from "./python.js";
+import { arrayFrom, BlankArray, latin1Bytes, NumpyDType, scalarFrom } from "./numpy.js";
+import { BuildError, PyDict, PyGlobal, PySet, PyTuple, type PyValue, pyType } from "./python.js";
 
 /** What a listed name stands for. */
 export interface AllowedGlobal {
   /** The name is itself a value (torch.float16). Without it, the name is a class that can only be called. */
   value?: PyValue;
-  /** Builds the object for REDUCE, NEWOBJ, INST and OBJ. Throws NumpyError on wrong arguments. */
+  /** Builds the object for REDUCE, NEWOBJ, INST and OBJ. Throws BuildError on wrong arguments. */
   call?: (args: readonly PyValue[]) => PyValue;
 }
 
@@ -22,8 +22,8 @@ export function canonicalName(module: string, name: string): string {
 }
 
 /** Error of a constructor; the unpickler adds the file and the position. */
-export function wrongArguments(name: string, args: readonly PyValue[]): NumpyError {
-  return new NumpyError("MalformedPickle", `${name}(${args.map(pyType).join(", ")}) is not a call that files make`);
+export function wrongArguments(name: string, args: readonly PyValue[]): BuildError {
+  return new BuildError("MalformedPickle", `${name}(${args.map(pyType).join(", ")}) is not a call that files make`);
 }
 
 const factories = new Set(["list", "dict", "set", "int", "float", "str", "bool", "tuple"].map((n) => `builtins.${n}`));

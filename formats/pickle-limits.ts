@@ -2,6 +2,7 @@
  * @file What a pickle built must be a finite tree of sane depth. The memo allows an object inside itself, nesting a
  * million deep, and "a list of twice a list of twice …": small files that would hang or overflow whoever walks them.
  */
+import { FileFormatError } from "../base/errors.js";
 import { BlankArray } from "./numpy.js";
 import { ObjectArray, PyDict, PySet, PyTuple, type PyValue } from "./python.js";
 
@@ -26,10 +27,16 @@ function itemsOf(value: PyValue): Iterator<PyValue> | undefined {
 }
 
 /**
- * Undefined when all is well, else what is wrong. `bytes` is the size of the pickle: sharing may make the tree 64 times
- * larger than that.
+ * Refuses what cannot be walked. `bytes` is the size of the pickle: sharing may make the tree 64 times larger than that.
+ * @throws FileFormatError MalformedPickle
  */
-export function treeFault(root: PyValue, bytes: number): string | undefined {
+export function checkTree(root: PyValue, bytes: number, file: string): void {
+  const fault = treeFault(root, bytes);
+  if (fault) throw new FileFormatError("MalformedPickle", file, fault);
+}
+
+/** Undefined when all is well, else what is wrong. */
+function treeFault(root: PyValue, bytes: number): string | undefined {
   const limit = Math.max(freeValues, 64 * bytes);
   const sizes = new Map<PyValue, number>();
   const open = new Set<PyValue>();

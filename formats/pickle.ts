@@ -10,7 +10,7 @@
 import { FileFormatError } from "../base/errors.js";
 import { ByteCursor } from "./byte-cursor.js";
 import { type AllowList, plainGlobals } from "./pickle-globals.js";
-import { treeFault } from "./pickle-limits.js";
+import { checkTree } from "./pickle-limits.js";
 import type { PyValue } from "./python.js";
 import { readFileBytes } from "./source.js";
 import { unpickle } from "./unpickle.js";
@@ -28,8 +28,7 @@ export function readPickle(bytes: Uint8Array, fileName: string, globals: AllowLi
   const value = unpickle(cursor, { globals });
   if (cursor.at !== bytes.length)
     throw new FileFormatError("MalformedPickle", fileName, `${bytes.length - cursor.at} bytes follow the pickle`);
-  const fault = treeFault(value, bytes.length);
-  if (fault) throw new FileFormatError("MalformedPickle", fileName, fault);
+  checkTree(value, bytes.length, fileName);
   return value;
 }
 

@@ -19,6 +19,7 @@
  * | a class by name     | PyGlobal                                | its name                                   |
  * | torch objects       | a PyOpaque of formats/torch-values.ts   | the same                                   |
  */
+import type { FileFailure } from "../base/errors.js";
 import type { DType, HostTensor, TensorData } from "../base/tensor.js";
 
 export type PyValue =
@@ -158,4 +159,14 @@ export function pyType(value: PyValue | undefined): string {
   if (value instanceof NumpyScalar) return "numpy scalar";
   if (value instanceof PyGlobal) return `class ${value.name}`;
   return value instanceof PyOpaque ? value.pyType : "numpy.ndarray";
+}
+
+/** A stored object that cannot be built from what the file says; whoever reads the file turns it into a FileFormatError. */
+export class BuildError extends Error {
+  constructor(
+    readonly kind: FileFailure,
+    message: string,
+  ) {
+    super(message);
+  }
 }

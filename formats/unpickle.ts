@@ -3,10 +3,9 @@
  * calls nothing but the constructors of the allow-list.
  */
 import type { ByteCursor } from "./byte-cursor.js";
-import { NumpyError } from "./numpy.js";
 import { Machine, type UnpickleOptions } from "./pickle-machine.js";
 import { opcodes } from "./pickle-opcodes.js";
-import type { PyValue } from "./python.js";
+import { BuildError, type PyValue } from "./python.js";
 
 const stop = 0x2e;
 
@@ -21,7 +20,7 @@ export function unpickle(cursor: ByteCursor, options: UnpickleOptions): PyValue 
     }
     return machine.result();
   } catch (e) {
-    if (e instanceof NumpyError) throw cursor.fail(e.kind, e.message, e);
+    if (e instanceof BuildError) throw cursor.fail(e.kind, e.message, e);
     // a Map, an array or a text beyond what the JavaScript engine can hold
     if (e instanceof RangeError) throw cursor.fail("MalformedPickle", `too large: ${e.message}`, e);
     throw e;
