@@ -1,0 +1,105 @@
+/**
+ * @file Which adapter to use, and what it can do. Above this file only `Capabilities` are seen, never a vendor's name.
+ */
+import { DeviceError } from "../base/errors.js";
+import { createInstance } from "./dawn.js";
+import { loadSoftwareDriver } from "./software-driver.js";
+
+/** What kernels may rely on. Sizes in bytes. */
+export interface Capabilities {
+  /** The driver's own name of the device, for people and cache keys. */
+  readonly name: string;
+  readonly driver: string;
+  /** A driver that computes on the CPU: loads are dear there and workgroup memory gains nothing. */
+  readonly software: boolean;
+  /** Lanes of a subgroup where that is one fixed number and subgroups are supported, else 0. */
+  readonly subgroupSize: number;
+  readonly f16: boolean;
+  readonly timestamps: boolean;
+  readonly maxBinding: number;
+  readonly maxBuffer: number;
+  readonly maxWorkgroupStorage: number;
+  readonly maxInvocations: number;
+  readonly offsetAlignment: number;
+}
+
+/** Dawn features that must be asked for by name; unknown ones are ignored by Dawn. */
+const FLAGS = ["enable-dawn-features=vulkan_enable_f16_on_nvidia", "disable-dawn-features=timestamp_quantization"];
+
+const SOFTWARE = "software";
+
+/** Names of the adapters that Dawn sees now, in its order. */
+export async function listAdapters(): Promise<string[]> {
+  try {
+    // an impossible name makes Dawn answer with the list
+    await createInstance(["adapter=\u0001"]).requestAdapter();
+  } catch (e) {
+    return [...String((e as Error).message).matchAll(/name: '([^']*)'/g)].map((m) => m[1]);
+  }
+  return [];
+}
+
+/**
+ * The adapter that `select` names: an index into `listAdapters()`, a part of a name, `software` for the driver that the
+ * package brings, or nothing for the first there is. Without any adapter the package's software driver is loaded.
+ * @throws DeviceError when nothing fits; the message lists what was seen.
+ */
+export async function chooseAdapter(select?: string): Promise<GPUAdapter> {
+  if (select?.toLowerCase() === SOFTWARE) return await softwareAdapter([]);
+  const names = await listAdapters();
+  if (select === undefined || select === "") {
+    const adapter = names.length
+      ? await createInstance(FLAGS).requestAdapter({ powerPreference: "high-performance" })
+      : null;
+    return adapter ?? (await softwareAdapter(names));
+  }
+  const index = /^\d+$/.test(select)
+    ? Number(select)
+    : names.findIndex((n) => n.toLowerCase().includes(select.toLowerCase()));
+  const name = names[index];
+  const known = [...names.map((n, i) => `${i} "${n}"`), `"${SOFTWARE}"`].join(", ");
+  if (!name)
+    throw new DeviceError("NO_SUCH_DEVICE", `engine: no device matches "${select}" — expected one of ${known}`);
+  const adapter = await createInstance([...FLAGS, `adapter=${name}`]).requestAdapter();
+  if (!adapter) throw new DeviceError("NO_ADAPTER", `engine: the driver refused device "${name}" — known: ${known}`);
+  return adapter;
+}
+
+async function softwareAdapter(seen: readonly string[]): Promise<GPUAdapter> {
+  const problem = loadSoftwareDriver();
+  const adapter = problem ? null : await createInstance(FLAGS).requestAdapter();
+  if (adapter) return adapter;
+  throw new DeviceError(
+    "NO_ADAPTER",
+    `engine: no Vulkan, Metal or Direct3D device — adapters seen: ${seen.join(", ") || "none"}; ${problem ?? "the packed driver gave no adapter"}; ` +
+      "install a GPU driver, or Mesa's mesa-vulkan-drivers 25 or newer, or reinstall with optional packages",
+  );
+}
+
+/** Reads the capabilities of an adapter. */
+export function capabilitiesOf(adapter: GPUAdapter): Capabilities {
+  const info = adapter.info as GPUAdapterInfo & {
+    subgroupMinSize?: number;
+    subgroupMaxSize?: number;
+    isFallbackAdapter?: boolean;
+  };
+  const limits = adapter.limits;
+  const fixed = adapter.features.has("subgroups" as GPUFeatureName) && info.subgroupMinSize === info.subgroupMaxSize;
+  const software =
+    info.isFallbackAdapter === true ||
+    info.architecture === "software" ||
+    /swiftshader|llvmpipe/i.test(info.device + info.description);
+  return {
+    name: (info.device || info.description).replace(/-+$/, ""),
+    driver: info.description,
+    software,
+    subgroupSize: fixed ? (info.subgroupMaxSize ?? 0) : 0,
+    f16: adapter.features.has("shader-f16"),
+    timestamps: adapter.features.has("timestamp-query"),
+    maxBinding: limits.maxStorageBufferBindingSize,
+    maxBuffer: limits.maxBufferSize,
+    maxWorkgroupStorage: limits.maxComputeWorkgroupStorageSize,
+    maxInvocations: limits.maxComputeInvocationsPerWorkgroup,
+    offsetAlignment: Math.max(16, limits.minStorageBufferOffsetAlignment),
+  };
+}

@@ -1,0 +1,347 @@
+/**
+ * @file The device: memory, uploads, dispatches, read-backs, scopes and plans. Everything above works through this class
+ * and sees capabilities, never Dawn.
+ */
+import { DeviceError } from "../base/errors.js";
+import { type Capabilities, capabilitiesOf, chooseAdapter } from "./adapter.js";
+import { settled } from "./dawn.js";
+import { type Block, MemoryPool, mib, sizeClass } from "./memory.js";
+import { PipelineCache } from "./pipelines.js";
+import { Plan, PlanCache } from "./plan.js";
+import { type ProfileRow, Profiler } from "./profiler.js";
+import { type Dispatch, Recorder } from "./recorder.js";
+import { type GpuType, Tensor } from "./tensor.js";
+
+export interface DeviceOptions {
+  /** Index, part of a name, or `software` (the packed driver); default $FIRE_GPU_DEVICE, else the first device. */
+  readonly select?: string;
+  /** Bytes of GPU memory to hold at most; default: no limit of our own. Work that can be split is split to fit. */
+  readonly memory?: number;
+  /** Record time by kernel (slower: one pass a dispatch). */
+  readonly profile?: boolean;
+}
+
+/** Opens a device. @throws DeviceError when there is none, even in software. */
+export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
+  const adapter = await chooseAdapter(options.select ?? process.env.FIRE_GPU_DEVICE);
+  const caps = capabilitiesOf(adapter);
+  const features: GPUFeatureName[] = [];
+  for (const f of ["subgroups", "shader-f16", "timestamp-query"] as GPUFeatureName[])
+    if (adapter.features.has(f)) features.push(f);
+  const limits = adapter.limits;
+  let gpu: GPUDevice;
+  try {
+    gpu = await adapter.requestDevice({
+      requiredFeatures: features,
+      requiredLimits: {
+        maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+        maxBufferSize: limits.maxBufferSize,
+        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+        maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+        maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+        maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+        minStorageBufferOffsetAlignment: caps.offsetAlignment,
+      },
+    });
+  } catch (cause) {
+    throw new DeviceError("NO_DEVICE", `engine: ${caps.name} refused a device — ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  return new Device(gpu, caps, options);
+}
+
+export class Device {
+  readonly memory: MemoryPool;
+  readonly plans: PlanCache;
+  /** Bytes of GPU memory to hold at most. */
+  readonly budget: number;
+  private readonly scratch: MemoryPool;
+  private readonly pipelines: PipelineCache;
+  private readonly recorder: Recorder;
+  private readonly profiler: Profiler | undefined;
+  private readonly scopes: Set<Tensor>[] = [];
+  private readonly staging: GPUBuffer[] = [];
+  private constants: Tensor[] | undefined;
+  private zeroBlock: Block | undefined;
+  private failure: DeviceError | undefined;
+  private closed = false;
+
+  /** Use `openDevice`. */
+  constructor(
+    private readonly gpu: GPUDevice,
+    readonly caps: Capabilities,
+    options: DeviceOptions,
+  ) {
+    this.budget = options.memory ?? Number.POSITIVE_INFINITY;
+    this.memory = new MemoryPool(gpu, caps.maxBuffer, this.budget);
+    this.scratch = new MemoryPool(gpu, caps.maxBuffer, Number.POSITIVE_INFINITY);
+    this.pipelines = new PipelineCache(gpu);
+    this.recorder = new Recorder(gpu, this.pipelines);
+    this.plans = new PlanCache();
+    if (options.profile && caps.timestamps) this.recorder.profiler = this.profiler = new Profiler(gpu);
+    for (const pool of [this.memory, this.scratch]) pool.onDestroy = () => this.recorder.dropGroups();
+    gpu.addEventListener("uncapturederror", (event) => {
+      event.preventDefault();
+      const e = (event as GPUUncapturedErrorEvent).error;
+      const memory = e.constructor.name === "GPUOutOfMemoryError";
+      this.failure ??= memory
+        ? new DeviceError(
+            "OUT_OF_MEMORY",
+            `engine: ${caps.name} is out of memory with ${mib(this.heldBytes)} held — use smaller images, or --memory`,
+          )
+        : new DeviceError("VALIDATION", `engine: ${e.message}`);
+    });
+    gpu.lost.then((info) => {
+      if (!this.closed)
+        this.failure = new DeviceError(
+          "DEVICE_LOST",
+          `engine: ${caps.name} was lost (${info.message}) — run the command again; finished work is kept`,
+        );
+    });
+  }
+
+  /** Most bytes one binding may have; larger tensors are worked on in windows. */
+  get maxBinding(): number {
+    return this.caps.maxBinding;
+  }
+
+  /** Bytes in use by tensors outside plans; zero when everything was freed. */
+  get liveBytes(): number {
+    return this.memory.liveBytes;
+  }
+
+  /** Bytes of GPU memory the process holds, free blocks included. */
+  get heldBytes(): number {
+    return this.memory.heldBytes + this.scratch.heldBytes;
+  }
+
+  get peakBytes(): number {
+    return this.memory.peakBytes + this.scratch.peakBytes;
+  }
+
+  get dispatches(): number {
+    return this.recorder.dispatches;
+  }
+
+  /** An uninitialised tensor; it belongs to the innermost scope. */
+  empty(shape: readonly number[], dtype: GpuType = "f32", label = "tensor"): Tensor {
+    const pool = this.recorderCaptures ? this.scratch : this.memory;
+    return this.adopt(pool, shape, dtype, label);
+  }
+
+  /** A tensor with data. While work is recorded but not sent, that work is sent first, so order is kept. */
+  upload(data: Float32Array | Uint32Array | Uint8Array, shape: readonly number[], label = "upload"): Tensor {
+    const dtype: GpuType = data instanceof Float32Array ? "f32" : data instanceof Uint32Array ? "u32" : "u8";
+    // a plan's scratch blocks are overwritten at each replay, so data uploaded while one is built live in the main pool
+    const tensor = this.adopt(this.memory, shape, dtype, label, this.constants);
+    if (tensor.elements !== data.length)
+      throw new Error(`engine: upload ${label} — expected ${tensor.elements} values, got ${data.length}`);
+    this.write(tensor, data);
+    return tensor;
+  }
+
+  /** Overwrites a tensor's data, in order with the work around it. */
+  write(tensor: Tensor, data: Float32Array | Uint32Array | Uint8Array): void {
+    if (!this.recorderCaptures) this.recorder.submit();
+    let bytes: Uint8Array<ArrayBufferLike> = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    // Dawn wants multiples of four bytes, and refuses views of shared memory
+    if (bytes.length % 4 || data.buffer instanceof SharedArrayBuffer) {
+      const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
+      padded.set(bytes);
+      bytes = padded;
+    }
+    this.gpu.queue.writeBuffer(tensor.storage.buffer, 0, bytes as Uint8Array<ArrayBuffer>);
+  }
+
+  /** `count` zeros, shared by all who need them; not to be freed or written. */
+  zeros(count: number): Tensor {
+    if (!this.zeroBlock || this.zeroBlock.bytes < count * 4) {
+      const bytes = Math.max(2 ** 18, sizeClass(count * 4));
+      const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
+      // WebGPU clears fresh buffers; an outgrown one may still be bound by plans, so it is left to them
+      this.zeroBlock = { id: -bytes, bytes, buffer: this.gpu.createBuffer({ label: "zeros", size: bytes, usage }) };
+    }
+    return new Tensor([count], "f32", this.zeroBlock, { release: () => {} }, "zeros");
+  }
+
+  dispatch(d: Dispatch): void {
+    if (this.failure) throw this.failure;
+    this.recorder.dispatch(d);
+  }
+
+  /** Runs `body`; tensors it made are freed at its end, except those it returns (they go to the outer scope). */
+  scope<T extends Tensor | readonly Tensor[] | Readonly<Record<string, Tensor>> | undefined>(body: () => T): T {
+    const made = new Set<Tensor>();
+    this.scopes.push(made);
+    try {
+      const result = body();
+      const kept: readonly Tensor[] = result instanceof Tensor ? [result] : result ? Object.values(result) : [];
+      const outer = this.scopes.at(-2);
+      for (const t of kept) if (made.delete(t)) outer?.add(t);
+      return result;
+    } finally {
+      this.scopes.pop();
+      for (const t of made) t.free();
+    }
+  }
+
+  /** Reads tensors back, in order, as the typed array of their element type. Waits for all recorded work. */
+  async read(...tensors: readonly Tensor[]): Promise<(Float32Array | Uint32Array | Uint8Array)[]> {
+    const total = tensors.reduce((n, t) => n + t.bytes, 0);
+    const buffer = this.takeStaging(total);
+    let at = 0;
+    for (const t of tensors) {
+      this.recorder.copy(t, buffer, at);
+      at += t.bytes;
+    }
+    this.recorder.submit();
+    return await this.readStaging(buffer, tensors, total);
+  }
+
+  /** Reads one float tensor. */
+  async readF32(tensor: Tensor): Promise<Float32Array> {
+    return (await this.read(tensor))[0] as Float32Array;
+  }
+
+  /** Sends recorded work and waits until the device has done it. */
+  async finish(): Promise<void> {
+    this.recorder.submit();
+    await settled(this.gpu.queue.onSubmittedWorkDone());
+    await this.check();
+  }
+
+  /**
+   * Records `build` once as a plan that can be run again and again with other input data. Inside, `input` declares the
+   * data to be given at each run; `build` returns the tensors to be read back.
+   */
+  plan(build: (input: (shape: readonly number[], dtype: GpuType) => Tensor) => readonly Tensor[]): Plan {
+    const inputs: Tensor[] = [];
+    let pinned: { inputs: Tensor[]; outputs: Tensor[] } = { inputs: [], outputs: [] };
+    if (this.heldBytes > this.budget) this.releasePlans();
+    this.constants = [];
+    const owned = this.constants;
+    try {
+      const { steps, arena } = this.recorder.capture(() => {
+        this.scope(() => {
+          const outputs = build((shape, dtype) => {
+            const t = this.empty(shape, dtype, "input");
+            inputs.push(t);
+            return t;
+          });
+          // views outlive the scope that gives the blocks back to the scratch pool
+          pinned = { inputs: inputs.map((t) => t.view(t.shape)), outputs: outputs.map((t) => t.view(t.shape)) };
+          return undefined;
+        });
+      });
+      return new Plan(this, steps, arena, pinned.inputs, pinned.outputs, owned);
+    } catch (e) {
+      for (const t of owned) t.free();
+      throw e;
+    } finally {
+      this.constants = undefined;
+    }
+  }
+
+  /** Forgets all plans and destroys the memory that they shared. */
+  releasePlans(): void {
+    this.recorder.submit();
+    this.plans.clear();
+    this.scratch.trim();
+  }
+
+  /** For plans: encodes the steps, copies the outputs out and sends everything; resolves with the outputs' data. */
+  async replay(
+    plan: Plan,
+    data: readonly (Float32Array | Uint32Array | Uint8Array)[],
+  ): Promise<(Float32Array | Uint32Array | Uint8Array)[]> {
+    if (this.failure) throw this.failure;
+    data.forEach((d, i) => {
+      this.write(plan.inputs[i], d);
+    });
+    for (const step of plan.steps) this.recorder.encode(step);
+    const total = plan.outputs.reduce((n, t) => n + t.bytes, 0);
+    const buffer = this.takeStaging(total);
+    let at = 0;
+    for (const t of plan.outputs) {
+      this.recorder.copy(t, buffer, at);
+      at += t.bytes;
+    }
+    this.recorder.submit();
+    return await this.readStaging(buffer, plan.outputs, total);
+  }
+
+  /** Time by kernel since the last call; empty unless the device was opened with `profile`. */
+  async profile(): Promise<ProfileRow[]> {
+    if (!this.profiler) return [];
+    await this.finish();
+    await this.profiler.collect(settled);
+    return this.profiler.take();
+  }
+
+  /** Frees everything and closes the device; to be called once, at the end. */
+  close(): void {
+    this.closed = true;
+    this.releasePlans();
+    for (const b of this.staging.splice(0)) b.destroy();
+    this.memory.trim();
+    this.gpu.destroy();
+  }
+
+  private get recorderCaptures(): boolean {
+    return this.constants !== undefined;
+  }
+
+  private adopt(pool: MemoryPool, shape: readonly number[], dtype: GpuType, label: string, owner?: Tensor[]): Tensor {
+    const count = shape.reduce((n, d) => n * d, 1);
+    const block = pool.take(dtype === "u8" ? count : count * 4, label);
+    const tensor = new Tensor(shape, dtype, block, { release: (_t: Tensor, b: Block) => pool.give(b) }, label);
+    if (owner) owner.push(tensor);
+    else this.scopes.at(-1)?.add(tensor);
+    return tensor;
+  }
+
+  private takeStaging(bytes: number): GPUBuffer {
+    const i = this.staging.findIndex((b) => b.size >= bytes && b.size <= 4 * bytes + 65536);
+    if (i >= 0) return this.staging.splice(i, 1)[0];
+    return this.gpu.createBuffer({
+      size: Math.max(256, Math.ceil(bytes / 4) * 4),
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+  }
+
+  private async readStaging(
+    buffer: GPUBuffer,
+    tensors: readonly Tensor[],
+    total: number,
+  ): Promise<(Float32Array | Uint32Array | Uint8Array)[]> {
+    await this.check();
+    if (total > 0) {
+      try {
+        await settled(buffer.mapAsync(GPUMapMode.READ, 0, total));
+      } catch (cause) {
+        await this.check();
+        throw new DeviceError("READ_BACK", `engine: reading ${mib(total)} back failed — ${(cause as Error).message}`, {
+          cause,
+        });
+      }
+    }
+    const bytes = total > 0 ? buffer.getMappedRange(0, total).slice(0) : new ArrayBuffer(0);
+    if (total > 0) buffer.unmap();
+    if (this.staging.length < 8 && !this.closed) this.staging.push(buffer);
+    else buffer.destroy();
+    await this.check();
+    let at = 0;
+    return tensors.map((t) => {
+      const begin = at;
+      at += t.bytes;
+      if (t.dtype === "u8") return new Uint8Array(bytes, begin, t.elements);
+      return t.dtype === "f32" ? new Float32Array(bytes, begin, t.elements) : new Uint32Array(bytes, begin, t.elements);
+    });
+  }
+
+  private async check(): Promise<void> {
+    await this.pipelines.check();
+    if (this.failure) throw this.failure;
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * @file 2-D convolution, NHWC, with bias, residual and ReLU in its epilogue; a matrix product is its 1×1 case.
+ * Variants by capability: subgroup outer product (software drivers), workgroup tile (GPUs), registers (anything).
+ */
+import type { Capabilities } from "../adapter.js";
+import type { Device } from "../device.js";
+import { expect, type Op, run, size } from "../op.js";
+import type { Tensor } from "../tensor.js";
+import { rowStrips, windowOf } from "../windows.js";
+import { PANEL } from "./pack.js";
+
+export interface Conv2dAttrs {
+  readonly outChannels: number;
+  readonly kernel: readonly [number, number];
+  readonly stride: number;
+  readonly padding: readonly [number, number];
+  readonly dilation: number;
+  readonly relu: boolean;
+}
+
+export type ConvVariant = "subgroup" | "workgroup" | "registers";
+
+/** Tile of a variant: rows and columns of output that one workgroup owns. */
+interface Tile {
+  readonly shader: string;
+  readonly constants: Readonly<Record<string, number>>;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+let forced: ConvVariant | undefined;
+
+/** Makes every convolution use one variant, where the device can run it; undefined goes back to the choice by capability. For tests. */
+export function forceConvVariant(variant: ConvVariant | undefined): void {
+  forced = variant;
+}
+
+function tileFor(caps: Capabilities): Tile {
+  const lanes = caps.subgroupSize;
+  const subgroupsFit = lanes >= 4 && lanes <= 16;
+  const variant = forced ?? (caps.software ? (subgroupsFit ? "subgroup" : "registers") : "workgroup");
+  if (variant === "workgroup") return { shader: "conv/workgroup.wgsl", constants: {}, rows: 64, columns: 64 };
+  if (variant === "registers" || !subgroupsFit)
+    return { shader: "conv/registers.wgsl", constants: { ROWS: 8 }, rows: 8, columns: 128 };
+  const rows = lanes === 4 ? 8 : 16;
+  return { shader: "conv/subgroup.wgsl", constants: { LANES: lanes, ROWS: rows }, rows, columns: lanes * 8 };
+}
+
+export const conv2d: Op<Conv2dAttrs> = {
+  name: "conv2d",
+  inputs: ["input [N,H,W,C]", "packed weights", "bias [O]", "residual?"],
+  shape(a, [x, w, b, residual]) {
+    expect(x.length === 4 && x[3] % 4 === 0, "conv2d", "input", "[N, H, W, C] with C a multiple of 4", x);
+    const k = a.kernel[0] * a.kernel[1] * x[3];
+    const panels = Math.ceil(a.outChannels / PANEL);
+    expect(w[0] === panels && w[1] === k && w[2] === PANEL, "conv2d", "packed weights", [panels, k, PANEL], w);
+    expect(a.outChannels % 4 === 0, "conv2d", "output channels", "a multiple of 4", a.outChannels);
+    expect(b.length === 1 && b[0] === a.outChannels, "conv2d", "bias", [a.outChannels], b);
+    const side = (i: 0 | 1) =>
+      Math.floor((x[1 + i] + 2 * a.padding[i] - a.dilation * (a.kernel[i] - 1) - 1) / a.stride) + 1;
+    const out = [x[0], side(0), side(1), a.outChannels];
+    expect(out[1] > 0 && out[2] > 0, "conv2d", "input size", "at least the kernel", x);
+    if (residual) expect(size(residual) === size(out), "conv2d", "residual", out, residual);
+    return out;
+  },
+  forward(device, [x, w, bias, residual], a, output) {
+    const [N, H, W, C] = x.shape;
+    const [, OH, OW, O] = output.shape;
+    const tile = tileFor(device.caps);
+    const strips = rowStrips(device, {
+      outRows: N * OH,
+      outRowBytes: OW * O * 4,
+      inRows: N * H,
+      inRowBytes: W * C * 4,
+      // strips may cross images: from the first row of the first one's image row to the last row of the last one's
+      needs(first, end) {
+        const row = (r: number, edge: number) =>
+          Math.floor(r / OH) * H + Math.min(H, Math.max(0, (r % OH) * a.stride - a.padding[0] + edge));
+        return [row(first, 0), row(end - 1, a.dilation * (a.kernel[0] - 1) + 1)];
+      },
+    });
+    const K = w.shape[1];
+    const panelRange = panelStrips(device, w.shape[0], K, tile.columns / PANEL);
+    for (const s of strips) {
+      const input = windowOf(device, x, s.in0 * W * C, Math.max(s.in1, s.in0 + 1) * W * C);
+      const out = windowOf(device, output, s.out0 * OW * O, s.out1 * OW * O);
+      const extra = residual ? { ...out.window, tensor: residual } : bias;
+      const rowTiles = Math.ceil(((s.out1 - s.out0) * OW) / tile.rows);
+      for (const [p0, p1] of panelRange) {
+        const weights = windowOf(device, w, p0 * K * PANEL, p1 * K * PANEL);
+        const colTiles = Math.ceil(((p1 - p0) * PANEL) / tile.columns);
+        device.dispatch({
+          shader: tile.shader,
+          constants: tile.constants,
+          reads: [input.window, weights.window, bias, extra],
+          writes: [out.window],
+          // biome-ignore format: one line for each line of the WGSL struct
+          params: [
+            H, W, C / 4, OH, OW, O / 4,
+            a.kernel[0], a.kernel[1], a.stride, a.dilation, a.padding[0], a.padding[1],
+            s.out0 * OW, s.out1 * OW, (p0 * PANEL) / tile.columns, colTiles, rowTiles,
+            input.shift / 4, out.shift / 4, weights.shift / 4, a.relu ? 1 : 0, residual ? 1 : 0,
+          ],
+          groups: rowTiles * colTiles,
+          label: `conv2d/${a.kernel.join("x")}s${a.stride}/${H}x${W}x${C}>${OH}x${OW}x${O}`,
+          cost: this.cost(a, [x.shape, w.shape], [1, s.out1 - s.out0, OW, Math.min(O, (p1 - p0) * PANEL)]),
+        });
+      }
+    }
+  },
+  reference([x, w, bias, residual], a) {
+    const out = this.shape(a, [x.shape, w.shape, bias.shape]);
+    const [N, H, W, C] = x.shape;
+    const [, OH, OW, O] = out;
+    const y = new Float64Array(size(out));
+    const K = w.shape[1];
+    for (let n = 0; n < N; n++)
+      for (let oy = 0; oy < OH; oy++)
+        for (let ox = 0; ox < OW; ox++)
+          for (let o = 0; o < O; o++) {
+            const at = ((n * OH + oy) * OW + ox) * O + o;
+            let sum = bias.data[o];
+            for (let ky = 0; ky < a.kernel[0]; ky++)
+              for (let kx = 0; kx < a.kernel[1]; kx++) {
+                const iy = oy * a.stride - a.padding[0] + ky * a.dilation;
+                const ix = ox * a.stride - a.padding[1] + kx * a.dilation;
+                if (iy < 0 || iy >= H || ix < 0 || ix >= W) continue;
+                for (let c = 0; c < C; c++) {
+                  const k = (ky * a.kernel[1] + kx) * C + c;
+                  sum +=
+                    x.data[((n * H + iy) * W + ix) * C + c] *
+                    w.data[(Math.floor(o / PANEL) * K + k) * PANEL + (o % PANEL)];
+                }
+              }
+            if (residual) sum += residual.data[at];
+            y[at] = a.relu ? Math.max(0, sum) : sum;
+          }
+    return y;
+  },
+  gradient: { nonDifferentiable: "packed inference form; training differentiates with respect to unpacked weights" },
+  cost(_a, [x, w], out) {
+    return { flops: 2 * size(out) * w[1], bytes: 4 * (size(x) + size(w) + size(out)) };
+  },
+};
+
+/** Panels [begin, end) of packed weights that fit one binding, in whole tiles of columns. */
+function panelStrips(device: Device, panels: number, K: number, panelsPerTile: number): [number, number][] {
+  const bytes = K * PANEL * 4;
+  const limit = device.maxBinding - 2 * device.caps.offsetAlignment;
+  const most = Math.max(panelsPerTile, Math.floor(limit / bytes / panelsPerTile) * panelsPerTile);
+  const strips: [number, number][] = [];
+  for (let p = 0; p < panels; p += most) strips.push([p, Math.min(panels, p + most)]);
+  return strips;
+}
+
+export interface LinearOptions {
+  readonly bias?: Tensor;
+  readonly residual?: Tensor;
+  readonly relu?: boolean;
+}
+
+/**
+ * Matrix product: rows [M, K] times a packed right operand → [M, N]. K and N are multiples of 4.
+ * The bias defaults to zeros.
+ */
+export function matmul(
+  device: Device,
+  rows: Tensor,
+  packed: Tensor,
+  columns: number,
+  options: LinearOptions = {},
+): Tensor {
+  const [M, K] = rows.shape;
+  const bias = options.bias ?? device.zeros(columns);
+  const inputs = [rows.view([1, M, 1, K]), packed, bias];
+  if (options.residual) inputs.push(options.residual);
+  const attrs = {
+    outChannels: columns,
+    kernel: [1, 1],
+    stride: 1,
+    padding: [0, 0],
+    dilation: 1,
+    relu: options.relu ?? false,
+  } as const;
+  return run(device, conv2d, inputs, attrs).reshape([M, columns]);
+}

@@ -1,0 +1,57 @@
+/** @file Layer normalisation of rows, affine, biased variance (LIT: fire.md §1.2). */
+import { expect, type Op, size } from "../op.js";
+import { rowStrips, windowOf } from "../windows.js";
+import { rowReduction } from "./launch.js";
+
+export interface LayerNormAttrs {
+  readonly epsilon: number;
+}
+
+export const layerNorm: Op<LayerNormAttrs> = {
+  name: "layerNorm",
+  inputs: ["rows [R,C]", "weight [C]", "bias [C]"],
+  shape(_a, [x, w, b]) {
+    expect(x.length === 2 && x[1] % 4 === 0, "layerNorm", "rows", "[R, C] with C a multiple of 4", x);
+    expect(size(w) === x[1] && size(b) === x[1], "layerNorm", "weight and bias", [x[1]], [size(w), size(b)]);
+    return [...x];
+  },
+  forward(device, [x, weight, bias], a, output) {
+    const [R, C] = x.shape;
+    const rows = {
+      outRows: R,
+      outRowBytes: C * 4,
+      inRows: R,
+      inRowBytes: C * 4,
+      needs: (i: number, j: number) => [i, j] as [number, number],
+    };
+    for (const s of rowStrips(device, rows)) {
+      const input = windowOf(device, x, s.in0 * C, s.in1 * C);
+      const out = windowOf(device, output, s.out0 * C, s.out1 * C);
+      const count = s.out1 - s.out0;
+      device.dispatch({
+        shader: "norm/layer_norm.wgsl",
+        constants: rowReduction(device),
+        reads: [input.window, weight, bias],
+        writes: [out.window],
+        params: [count, C / 4, input.shift / 4, out.shift / 4, { f32: a.epsilon }, s.out0],
+        groups: count,
+        label: `layerNorm/${R}x${C}`,
+        cost: this.cost(a, [[count, C]], [count, C]),
+      });
+    }
+  },
+  reference([x, w, b], a) {
+    const [R, C] = x.shape;
+    const y = new Float64Array(R * C);
+    for (let r = 0; r < R; r++) {
+      const row = x.data.subarray(r * C, (r + 1) * C);
+      const mean = row.reduce((s, v) => s + v, 0) / C;
+      const variance = row.reduce((s, v) => s + (v - mean) ** 2, 0) / C;
+      for (let c = 0; c < C; c++)
+        y[r * C + c] = ((row[c] - mean) / Math.sqrt(variance + a.epsilon)) * w.data[c] + b.data[c];
+    }
+    return y;
+  },
+  gradient: { nonDifferentiable: "inference form: it keeps no row statistics" },
+  cost: (_a, [x]) => ({ flops: 8 * size(x), bytes: 8 * size(x) }),
+};

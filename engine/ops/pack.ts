@@ -1,0 +1,84 @@
+/** @file Right operands of convolutions and products, re-laid in panels of 32 columns (shaders/conv/pack.wgsl). */
+import { type Array64, expect, type Op, size } from "../op.js";
+
+/** The source seen as element (tap, c, column) at column·columnStride + c·channelStride + tap·tapStride. */
+export interface PackAttrs {
+  readonly taps: number;
+  readonly channels: number;
+  readonly columns: number;
+  readonly columnStride: number;
+  readonly channelStride: number;
+  readonly tapStride: number;
+}
+
+export const PANEL = 32;
+
+/** Packs convolution weights [O, I, kh, kw]. */
+export const oihw = (o: number, i: number, kh: number, kw: number): PackAttrs => {
+  return { taps: kh * kw, channels: i, columns: o, columnStride: i * kh * kw, channelStride: kh * kw, tapStride: 1 };
+};
+
+/** Packs a row-major right matrix B [K, N]. */
+export const rightMatrix = (k: number, n: number): PackAttrs => {
+  return { taps: 1, channels: k, columns: n, columnStride: 1, channelStride: n, tapStride: 0 };
+};
+
+/** Packs Bᵀ for a row-major B [N, K]: a Linear layer's weight, or keys that become columns. */
+export const rightTransposed = (n: number, k: number): PackAttrs => {
+  return { taps: 1, channels: k, columns: n, columnStride: k, channelStride: 1, tapStride: 0 };
+};
+
+/** Channels of a packed operand, padded to whole vec4. */
+const padded = (a: PackAttrs) => Math.ceil(a.channels / 4) * 4;
+
+export const packPanels: Op<PackAttrs> = {
+  name: "packPanels",
+  inputs: ["source"],
+  shape(a, [source]) {
+    const last = (a.columns - 1) * a.columnStride + (a.channels - 1) * a.channelStride + (a.taps - 1) * a.tapStride;
+    expect(last < size(source), "packPanels", "elements of the source", `at least ${last + 1}`, size(source));
+    return [Math.ceil(a.columns / PANEL), a.taps * padded(a), PANEL];
+  },
+  forward(device, [source], a, output) {
+    const count = output.elements / 4;
+    device.dispatch({
+      shader: "conv/pack.wgsl",
+      constants: {},
+      reads: [source],
+      writes: [output],
+      params: [
+        a.taps,
+        a.channels,
+        padded(a),
+        a.columns,
+        output.shape[0],
+        a.columnStride,
+        a.channelStride,
+        a.tapStride,
+        count,
+      ],
+      groups: Math.ceil(count / 64),
+      label: `packPanels/${output.shape.join("x")}`,
+      cost: this.cost(a, [source.shape], output.shape),
+    });
+  },
+  reference([source], a) {
+    return packReference(source, a);
+  },
+  gradient: { nonDifferentiable: "a layout; gradients are taken with respect to the unpacked operand" },
+  cost: (_a, [source], output) => ({ flops: 0, bytes: 4 * (size(source) + size(output)) }),
+};
+
+function packReference(source: Array64, a: PackAttrs): Float64Array {
+  const panels = Math.ceil(a.columns / PANEL);
+  const cPad = padded(a);
+  const out = new Float64Array(panels * a.taps * cPad * PANEL);
+  for (let n = 0; n < a.columns; n++)
+    for (let tap = 0; tap < a.taps; tap++)
+      for (let c = 0; c < a.channels; c++) {
+        const k = tap * cPad + c;
+        const at = (Math.floor(n / PANEL) * a.taps * cPad + k) * PANEL + (n % PANEL);
+        out[at] = source.data[n * a.columnStride + c * a.channelStride + tap * a.tapStride];
+      }
+  return out;
+}

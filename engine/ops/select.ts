@@ -1,0 +1,137 @@
+/** @file Choosing the strongest candidates and taking their rows along; joining the parts of several scales. */
+import type { Device } from "../device.js";
+import { expect, type Op, size } from "../op.js";
+import type { Tensor } from "../tensor.js";
+import { groupsFor } from "./launch.js";
+
+/** Most candidates that the selection kernel can tell apart: ties are broken by a 24-bit index. */
+const MAX_CANDIDATES = 2 ** 24;
+
+/**
+ * Indices of the `keep` strongest of `strengths` [count], strongest first; equal strengths by index ascending.
+ * @returns a u32 tensor [keep].
+ */
+export function strongest(device: Device, strengths: Tensor, keep: number): Tensor {
+  const count = strengths.elements;
+  expect(
+    keep >= 1 && keep <= count && count < MAX_CANDIDATES,
+    "strongest",
+    "keep",
+    `1..${count} (fewer than 2^24)`,
+    keep,
+  );
+  const chosen = device.empty([keep], "u32", "chosen");
+  const order = device.empty([keep], "u32", "order");
+  device.dispatch({
+    shader: "select/threshold.wgsl",
+    constants: {},
+    reads: [strengths],
+    writes: [chosen],
+    params: [count, keep],
+    groups: 1,
+    label: `strongest/${count}`,
+    cost: { flops: 0, bytes: 32 * count },
+  });
+  device.dispatch({
+    shader: "select/rank.wgsl",
+    constants: {},
+    reads: [strengths, chosen],
+    writes: [order],
+    params: [keep],
+    groups: groupsFor(keep, 32),
+    label: `rank/${keep}`,
+    cost: { flops: keep * keep, bytes: 12 * keep },
+  });
+  chosen.free();
+  return order;
+}
+
+/** Rows of x [R, C] in the given order: [n, C]. */
+export const gatherRows: Op<Record<never, never>> = {
+  name: "gatherRows",
+  inputs: ["rows [R,C]", "order [n] u32"],
+  shape(_a, [x, order]) {
+    expect(x.length === 2 && x[1] % 4 === 0, "gatherRows", "rows", "[R, C] with C a multiple of 4", x);
+    return [order[0], x[1]];
+  },
+  forward(device, [x, order], a, output) {
+    const [rows, C] = output.shape;
+    device.dispatch({
+      shader: "select/gather_rows.wgsl",
+      constants: {},
+      reads: [x, order],
+      writes: [output],
+      params: [rows, C / 4],
+      groups: groupsFor((rows * C) / 4),
+      label: `gatherRows/${rows}x${C}`,
+      cost: this.cost(a, [x.shape], output.shape),
+    });
+  },
+  reference([x, order]) {
+    const C = x.shape[1];
+    const y = new Float64Array(order.data.length * C);
+    order.data.forEach((r, i) => {
+      y.set(x.data.subarray(r * C, (r + 1) * C), i * C);
+    });
+    return y;
+  },
+  gradient: { nonDifferentiable: "used after the features are final" },
+  cost: (_a, _in, output) => ({ flops: 0, bytes: 8 * size(output) }),
+};
+
+/** Joins tensors along their first dimension. */
+export function concatRows(device: Device, parts: readonly Tensor[]): Tensor {
+  if (parts.length === 1) return parts[0];
+  const rest = parts[0].shape.slice(1);
+  for (const p of parts)
+    expect(p.shape.slice(1).join() === rest.join(), "concatRows", "row shape", rest, p.shape.slice(1));
+  const rows = parts.reduce((n, p) => n + p.shape[0], 0);
+  const out = device.empty([rows, ...rest], parts[0].dtype, "concatRows");
+  let to = 0;
+  for (const p of parts) {
+    device.dispatch({
+      shader: "select/copy_rows.wgsl",
+      constants: {},
+      reads: [p],
+      writes: [out],
+      params: [p.elements, to],
+      groups: groupsFor(p.elements),
+      label: `concatRows/${p.shape.join("x")}`,
+      cost: { flops: 0, bytes: 8 * p.elements },
+    });
+    to += p.elements;
+  }
+  return out;
+}
+
+/** Σ over blocks of 64 rows of weight[r]·x[r, :]: [ceil(R/64), C]; the caller adds the blocks in float64. */
+export const weightedSum: Op<Record<never, never>> = {
+  name: "weightedSum",
+  inputs: ["rows [R,C]", "weight [R]"],
+  shape(_a, [x, w]) {
+    expect(x.length === 2 && x[1] % 4 === 0, "weightedSum", "rows", "[R, C] with C a multiple of 4", x);
+    expect(size(w) === x[0], "weightedSum", "weight", [x[0]], w);
+    return [Math.ceil(x[0] / 64), x[1]];
+  },
+  forward(device, [x, weight], a, output) {
+    device.dispatch({
+      shader: "select/weighted_sum.wgsl",
+      constants: {},
+      reads: [x, weight],
+      writes: [output],
+      params: [x.shape[0], x.shape[1] / 4],
+      groups: output.shape[0],
+      label: `weightedSum/${x.shape.join("x")}`,
+      cost: this.cost(a, [x.shape], output.shape),
+    });
+  },
+  reference([x, w]) {
+    const [R, C] = x.shape;
+    const y = new Float64Array(Math.ceil(R / 64) * C);
+    for (let r = 0; r < R; r++)
+      for (let c = 0; c < C; c++) y[Math.floor(r / 64) * C + c] += w.data[r] * x.data[r * C + c];
+    return y;
+  },
+  gradient: { nonDifferentiable: "inference form" },
+  cost: (_a, [x]) => ({ flops: 2 * size(x), bytes: 4 * size(x) }),
+};

@@ -1,0 +1,29 @@
+/** @file The total table of ops: a test runs value, support and shape checks for each, so none can be forgotten. */
+import { compete } from "./compete.js";
+import { conv2d } from "./conv2d.js";
+import { divideRows } from "./divide-rows.js";
+import { layerNorm } from "./layer-norm.js";
+import { normalise } from "./normalise.js";
+import { packPanels } from "./pack.js";
+import { averagePool, maxPool } from "./pool.js";
+import { resize } from "./resize.js";
+import { rowNorm, rowSum } from "./row-reduce.js";
+import { gatherRows, weightedSum } from "./select.js";
+
+export const ops = {
+  averagePool,
+  compete,
+  conv2d,
+  divideRows,
+  gatherRows,
+  layerNorm,
+  maxPool,
+  normalise,
+  packPanels,
+  resize,
+  rowNorm,
+  rowSum,
+  weightedSum,
+} as const;
+
+export type OpName = keyof typeof ops;

@@ -1,0 +1,89 @@
+/** @file Compiled kernels, one for each (file, constants, binding kinds), with explicit layouts so bind groups can be cached. */
+import { DeviceError } from "../base/errors.js";
+import { type Constants, specialise } from "./shader.js";
+
+export type Access = "read" | "write";
+
+export interface Kernel {
+  readonly id: number;
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  readonly label: string;
+}
+
+/** Bytes of the uniform slot of a dispatch: the smallest offset alignment that every device allows. */
+export const SLOT = 256;
+
+export class PipelineCache {
+  private readonly kernels = new Map<string, Kernel>();
+  private readonly layouts = new Map<string, GPUBindGroupLayout>();
+  private readonly pending: Promise<void>[] = [];
+  private failure: DeviceError | undefined;
+
+  constructor(private readonly device: GPUDevice) {}
+
+  get size(): number {
+    return this.kernels.size;
+  }
+
+  /** The kernel of `shaders/<file>`; compile errors surface at the next `check()` with the WGSL line under a caret. */
+  get(file: string, constants: Constants, access: readonly Access[]): Kernel {
+    const variant = Object.entries(constants)
+      .map(([k, v]) => `${k}=${v}`)
+      .join(",");
+    const label = `${file.replace(".wgsl", "")}${variant ? `/${variant}` : ""}`;
+    const key = `${label}|${access.join()}`;
+    let kernel = this.kernels.get(key);
+    if (!kernel) {
+      kernel = this.compile(file, constants, access, label);
+      this.kernels.set(key, kernel);
+    }
+    return kernel;
+  }
+
+  /** Waits for outstanding compilations. @throws DeviceError (SHADER) for the first that failed. */
+  async check(): Promise<void> {
+    while (this.pending.length) await this.pending.pop();
+    if (this.failure) throw this.failure;
+  }
+
+  private compile(file: string, constants: Constants, access: readonly Access[], label: string): Kernel {
+    const code = specialise(file, constants);
+    const layout = this.layoutOf(access);
+    this.device.pushErrorScope("validation");
+    const module = this.device.createShaderModule({ code, label });
+    const pipeline = this.device.createComputePipeline({
+      label,
+      layout: this.device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: { module, entryPoint: "main" },
+    });
+    this.pending.push(
+      this.device.popErrorScope().then((error) => {
+        if (error)
+          this.failure ??= new DeviceError("SHADER", `engine: kernel ${label} does not compile — ${error.message}`);
+      }),
+    );
+    return { id: this.kernels.size, pipeline, layout, label };
+  }
+
+  private layoutOf(access: readonly Access[]): GPUBindGroupLayout {
+    const key = access.join();
+    let layout = this.layouts.get(key);
+    if (!layout) {
+      const visibility = GPUShaderStage.COMPUTE;
+      layout = this.device.createBindGroupLayout({
+        label: key,
+        entries: [
+          { binding: 0, visibility, buffer: { type: "uniform", hasDynamicOffset: true, minBindingSize: 0 } },
+          ...access.map((a, i) => ({
+            binding: i + 1,
+            visibility,
+            buffer: { type: a === "read" ? ("read-only-storage" as const) : ("storage" as const) },
+          })),
+        ],
+      });
+      this.layouts.set(key, layout);
+    }
+    return layout;
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * @file Dispatches become commands here: they are encoded into one open compute pass and submitted at a read-back or
+ * when the uniform arena is full. Dawn orders dispatches by buffer, so inputs are bound read-only.
+ */
+import type { Kernel, PipelineCache } from "./pipelines.js";
+import { type Access, SLOT } from "./pipelines.js";
+import type { Cost, Profiler } from "./profiler.js";
+import type { Constants } from "./shader.js";
+import { Tensor, type Window } from "./tensor.js";
+
+/** A value of the uniform parameters: an integer, or a float marked as such. */
+export type Param = number | { readonly f32: number };
+
+/** One kernel launch. `bindings` are bindings 1, 2, … in order; parameters are binding 0. */
+export interface Dispatch {
+  readonly shader: string;
+  readonly constants: Constants;
+  readonly reads: readonly (Tensor | Window)[];
+  readonly writes: readonly (Tensor | Window)[];
+  readonly params: readonly Param[];
+  /** Workgroups; above 65,535 they spill into a second dimension, kernels number them x + y · 65535. */
+  readonly groups: number;
+  /** Name in profiles: op and shape. */
+  readonly label: string;
+  readonly cost: Cost;
+}
+
+/** A recorded launch, ready to be encoded again. */
+export interface Step {
+  readonly kernel: Kernel;
+  readonly group: GPUBindGroup;
+  readonly offset: number;
+  readonly x: number;
+  readonly y: number;
+  readonly label: string;
+  readonly cost: Cost;
+}
+
+const MAX_GRID = 65535;
+const ARENA_SLOTS = 4096;
+const GROUPS_KEPT = 8192;
+
+/** Uniform parameters of many dispatches in one buffer, written once before their submit. */
+export class Arena {
+  readonly buffer: GPUBuffer;
+  private readonly words = new Uint32Array((ARENA_SLOTS * SLOT) / 4);
+  private readonly floats = new Float32Array(this.words.buffer);
+  private used = 0;
+
+  constructor(private readonly device: GPUDevice) {
+    this.buffer = device.createBuffer({
+      size: ARENA_SLOTS * SLOT,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+  }
+
+  get full(): boolean {
+    return this.used >= ARENA_SLOTS;
+  }
+
+  /** Writes the parameters into the next slot and returns its byte offset. */
+  put(params: readonly Param[]): number {
+    const at = (this.used++ * SLOT) / 4;
+    if (params.length > SLOT / 4)
+      throw new Error(`engine: ${params.length} parameters do not fit a slot of ${SLOT / 4}`);
+    params.forEach((p, i) => {
+      if (typeof p === "number") this.words[at + i] = p;
+      else this.floats[at + i] = p.f32;
+    });
+    return at * 4;
+  }
+
+  upload(): void {
+    if (this.used) this.device.queue.writeBuffer(this.buffer, 0, this.words, 0, (this.used * SLOT) / 4);
+  }
+
+  reset(): void {
+    this.used = 0;
+  }
+}
+
+export class Recorder {
+  private encoder: GPUCommandEncoder | undefined;
+  private pass: GPUComputePassEncoder | undefined;
+  private readonly arena: Arena;
+  private readonly groups = new Map<string, GPUBindGroup>();
+  /** While set, launches are kept here, with parameters in its own arena, instead of being encoded. */
+  private capturing: { steps: Step[]; arena: Arena } | undefined;
+  profiler: Profiler | undefined;
+  dispatches = 0;
+
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly pipelines: PipelineCache,
+  ) {
+    this.arena = new Arena(device);
+  }
+
+  get pendingWork(): boolean {
+    return this.encoder !== undefined;
+  }
+
+  dispatch(d: Dispatch): void {
+    if (d.groups === 0) return;
+    const arena = this.capturing?.arena ?? this.arena;
+    if (arena.full) {
+      if (this.capturing) throw new Error(`engine: a plan is limited to ${ARENA_SLOTS} dispatches`);
+      this.submit();
+    }
+    const access: Access[] = [...d.reads.map(() => "read" as const), ...d.writes.map(() => "write" as const)];
+    const kernel = this.pipelines.get(d.shader, d.constants, access);
+    const step: Step = {
+      kernel,
+      group: this.bindGroup(kernel, arena, [...d.reads, ...d.writes]),
+      offset: arena.put(d.params),
+      x: Math.min(d.groups, MAX_GRID),
+      y: Math.ceil(d.groups / MAX_GRID),
+      label: d.label,
+      cost: d.cost,
+    };
+    if (this.capturing) this.capturing.steps.push(step);
+    else this.encode(step);
+  }
+
+  /** Encodes a launch into the open pass; with a profiler each has a pass of its own. */
+  encode(step: Step): void {
+    this.dispatches++;
+    this.encoder ??= this.device.createCommandEncoder();
+    const timestampWrites = this.profiler?.next(step.label, step.cost);
+    if (this.profiler) this.endPass();
+    this.pass ??= this.encoder.beginComputePass(timestampWrites ? { timestampWrites } : {});
+    this.pass.setPipeline(step.kernel.pipeline);
+    this.pass.setBindGroup(0, step.group, [step.offset]);
+    this.pass.dispatchWorkgroups(step.x, step.y);
+    if (this.profiler) this.endPass();
+  }
+
+  copy(from: Tensor, to: GPUBuffer, offset: number): void {
+    this.endPass();
+    this.encoder ??= this.device.createCommandEncoder();
+    this.encoder.copyBufferToBuffer(from.storage.buffer, 0, to, offset, from.bytes);
+  }
+
+  /** Sends what was recorded. */
+  submit(): void {
+    if (!this.encoder) return;
+    this.endPass();
+    this.arena.upload();
+    this.device.queue.submit([this.encoder.finish()]);
+    this.arena.reset();
+    this.encoder = undefined;
+  }
+
+  /** Runs `build` with launches kept instead of encoded, and returns them with the arena that holds their parameters. */
+  capture(build: () => void): { steps: Step[]; arena: Arena } {
+    if (this.capturing) throw new Error("engine: captures do not nest");
+    const capture = { steps: [] as Step[], arena: new Arena(this.device) };
+    this.capturing = capture;
+    try {
+      build();
+    } finally {
+      this.capturing = undefined;
+    }
+    capture.arena.upload();
+    return capture;
+  }
+
+  /** Forgets bind groups, after blocks were destroyed. */
+  dropGroups(): void {
+    this.groups.clear();
+  }
+
+  private endPass(): void {
+    this.pass?.end();
+    this.pass = undefined;
+  }
+
+  private bindGroup(kernel: Kernel, arena: Arena, bindings: readonly (Tensor | Window)[]): GPUBindGroup {
+    const windows = bindings.map((b) => (b instanceof Tensor ? { tensor: b, offset: 0, bytes: b.bytes } : b));
+    const key = `${kernel.id}|${windows.map((w) => `${w.tensor.storage.id}+${w.offset}:${w.bytes}`).join()}`;
+    const own = arena !== this.arena;
+    const known = own ? undefined : this.groups.get(key);
+    if (known) return known;
+    const group = this.device.createBindGroup({
+      label: kernel.label,
+      layout: kernel.layout,
+      entries: [
+        { binding: 0, resource: { buffer: arena.buffer, size: SLOT } },
+        ...windows.map((w, i) => ({
+          binding: i + 1,
+          resource: { buffer: w.tensor.storage.buffer, offset: w.offset, size: Math.max(4, w.bytes) },
+        })),
+      ],
+    });
+    if (!own) {
+      if (this.groups.size >= GROUPS_KEPT) this.groups.clear();
+      this.groups.set(key, group);
+    }
+    return group;
+  }
+}

@@ -1,0 +1,71 @@
+/** @file A tensor on the device: shape, element type, and the pool block that holds it. */
+import type { Block } from "./memory.js";
+
+/** Element types of storage buffers. `u8` is packed four to a word. */
+export type GpuType = "f32" | "u32" | "u8";
+
+/** Handle of data that ops never change; row-major. Activations are [N, H, W, C] with C a multiple of 4. */
+export class Tensor {
+  private block: Block | undefined;
+
+  constructor(
+    public shape: readonly number[],
+    readonly dtype: GpuType,
+    block: Block,
+    private readonly owner: { release(tensor: Tensor, block: Block): void },
+    readonly label: string,
+  ) {
+    this.block = block;
+  }
+
+  get elements(): number {
+    return this.shape.reduce((n, d) => n * d, 1);
+  }
+
+  /** Bytes of the data, a multiple of 4. */
+  get bytes(): number {
+    return this.dtype === "u8" ? Math.ceil(this.elements / 4) * 4 : this.elements * 4;
+  }
+
+  /** The block behind the tensor. @throws Error after free(): a use after free is a defect of the caller. */
+  get storage(): Block {
+    if (!this.block) throw new Error(`engine: tensor ${this.label} [${this.shape}] was used after it was freed`);
+    return this.block;
+  }
+
+  get freed(): boolean {
+    return this.block === undefined;
+  }
+
+  /** Gives the memory back. Safe while recorded work still reads it: the queue keeps its order. */
+  free(): void {
+    if (!this.block) return;
+    const block = this.block;
+    this.block = undefined;
+    this.owner.release(this, block);
+  }
+
+  /** Gives this tensor another shape of equal size; the data stay as they are. Returns itself. */
+  reshape(shape: readonly number[]): this {
+    const count = shape.reduce((n, d) => n * d, 1);
+    if (count !== this.elements)
+      throw new Error(`engine: reshape of ${this.label} — expected ${this.elements} elements, got [${shape}]`);
+    this.shape = shape;
+    return this;
+  }
+
+  /** The same memory under another shape of equal size; the view must not outlive this tensor and is not freed itself. */
+  view(shape: readonly number[]): Tensor {
+    const count = shape.reduce((n, d) => n * d, 1);
+    if (count !== this.elements)
+      throw new Error(`engine: view of ${this.label} — expected ${this.elements} elements, got [${shape}]`);
+    return new Tensor(shape, this.dtype, this.storage, { release: () => {} }, this.label);
+  }
+}
+
+/** A byte range of a tensor's buffer, for tensors beyond the binding limit. */
+export interface Window {
+  readonly tensor: Tensor;
+  readonly offset: number;
+  readonly bytes: number;
+}

@@ -1,0 +1,27 @@
+// What every convolution kernel is told. Sizes in elements, channels in groups of four (vec4), offsets in vec4s.
+struct Params {
+  inH: u32, inW: u32, inC4: u32,
+  outH: u32, outW: u32, outC4: u32,
+  kernelH: u32, kernelW: u32, stride: u32, dilation: u32, padY: u32, padX: u32,
+  rowBegin: u32, rowEnd: u32,       // output pixels n·outH·outW + y·outW + x of this launch
+  colTileBegin: u32, colTiles: u32, rowTiles: u32,
+  inOffset: u32, outOffset: u32, weightOffset: u32,  // where the bound windows begin in their tensors
+  relu: u32, residual: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> input: array<vec4f>;
+@group(0) @binding(2) var<storage, read> weights: array<vec4f>;   // panels [ceil(outC/32)][taps·inC][32]
+@group(0) @binding(3) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(4) var<storage, read> residual: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> output: array<vec4f>;
+
+// Stores four output channels of one pixel with the epilogue that rides on every convolution.
+fn store(row: u32, col4: u32, sum: vec4f) {
+  if (row >= p.rowEnd || col4 >= p.outC4) { return; }
+  let at = row * p.outC4 + col4 - p.outOffset;
+  var v = sum + bias[col4];
+  if (p.residual != 0u) { v += residual[at]; }
+  if (p.relu != 0u) { v = max(v, vec4f()); }
+  output[at] = v;
+}

@@ -1,0 +1,17 @@
+// Partial sums Σ weight[r] · x[r, :] over blocks of 64 rows: y [blocks, C]. The few blocks are added in float64 on the CPU.
+struct Params { rows: u32, C4: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+
+@compute @workgroup_size(32)
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let block = wg.x + wg.y * 65535u;
+  if (block * 64u >= p.rows) { return; }
+  for (var c = lane; c < p.C4; c += 32u) {
+    var s = vec4f();
+    for (var r = block * 64u; r < min(block * 64u + 64u, p.rows); r++) { s += weight[r] * x[r * p.C4 + c]; }
+    y[block * p.C4 + c] = s;
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * @file The declarative case list of the engine: one list an op, used for values (here), support and speed.
+ * Errors are normalised mean square error (‖y−r‖²/‖r‖²) and max-abs relative to the largest reference value.
+ */
+
+import { type Array64, type Op, size } from "../../engine/op.js";
+import { type ConvVariant, conv2d } from "../../engine/ops/conv2d.js";
+import { oihw, packPanels, rightMatrix, rightTransposed } from "../../engine/ops/pack.js";
+import { axisTable } from "../../engine/ops/resize.js";
+import { type OpName, ops } from "../../engine/ops/table.js";
+
+export interface OpCase {
+  readonly op: OpName;
+  readonly title: string;
+  readonly attrs: unknown;
+  readonly inputs: () => Array64[];
+  /** Element types of inputs that are not f32. */
+  readonly types?: readonly (string | undefined)[];
+  readonly variants?: readonly ConvVariant[];
+  /** Largest NMSE allowed. Default 1e-12: float32 rounding of sums up to some thousand terms, squared. */
+  readonly nmse?: number;
+}
+
+/** Deterministic values in (−1, 1): sine of a fast irrational rotation, so no two are alike and none is extreme. */
+export function values(shape: readonly number[], seed: number, scale = 1): Array64 {
+  const data = new Float64Array(size(shape));
+  for (let i = 0; i < data.length; i++) data[i] = Math.fround(scale * Math.sin(1.7 + seed * 12.9898 + i * 78.233));
+  return { shape, data };
+}
+
+const list = (shape: readonly number[], data: ArrayLike<number>): Array64 => ({ shape, data: Float64Array.from(data) });
+
+const allVariants = ["subgroup", "workgroup", "registers"] as const;
+
+function conv(
+  title: string,
+  [N, H, W, C]: number[],
+  O: number,
+  kernel: [number, number],
+  extra: { stride?: number; padding?: [number, number]; dilation?: number; relu?: boolean; residual?: boolean } = {},
+): OpCase {
+  const attrs = {
+    outChannels: O,
+    kernel,
+    stride: extra.stride ?? 1,
+    padding: extra.padding ?? [0, 0],
+    dilation: extra.dilation ?? 1,
+    relu: extra.relu ?? false,
+  } as const;
+  const inputs = () => {
+    const weight = values([O, C, ...kernel], 2, 0.3);
+    const pack = oihw(O, C, ...kernel);
+    const packed = { shape: packPanels.shape(pack, [weight.shape]), data: packPanels.reference([weight], pack) };
+    const all = [values([N, H, W, C], 1), packed, values([O], 3)];
+    if (extra.residual)
+      all.push(
+        values(
+          conv2d.shape(
+            attrs,
+            all.map((x) => x.shape),
+          ),
+          4,
+        ),
+      );
+    return all;
+  };
+  return { op: "conv2d", title: `${title} ${N}x${H}x${W}x${C}>${O}`, attrs, inputs, variants: allVariants };
+}
+
+const none = {};
+
+export const opCases: readonly OpCase[] = [
+  conv("1x1", [1, 5, 7, 8], 12, [1, 1]),
+  conv("1x1 with residual and relu", [1, 9, 11, 64], 96, [1, 1], { residual: true, relu: true }),
+  conv("1x1 stride 2", [1, 9, 10, 16], 36, [1, 1], { stride: 2 }),
+  conv("3x3 padded", [1, 13, 9, 12], 40, [3, 3], { padding: [1, 1], relu: true }),
+  conv("3x3 stride 2, batch of 2", [2, 8, 7, 8], 20, [3, 3], { padding: [1, 1], stride: 2 }),
+  conv("3x3 dilation 2 stride 2", [1, 11, 12, 4], 8, [3, 3], { padding: [2, 2], stride: 2, dilation: 2 }),
+  conv("7x7 stem", [1, 20, 23, 4], 64, [7, 7], { padding: [3, 3], stride: 2, relu: true }),
+  conv("product of odd sizes", [1, 33, 1, 24], 100, [1, 1]),
+  conv("wide product", [1, 70, 1, 260], 132, [1, 1]),
+  {
+    op: "packPanels",
+    title: "convolution weights with 3 input channels",
+    attrs: oihw(40, 3, 3, 3),
+    inputs: () => [values([40, 3, 3, 3], 1)],
+  },
+  {
+    op: "packPanels",
+    title: "row-major right matrix",
+    attrs: rightMatrix(10, 45),
+    inputs: () => [values([10, 45], 1)],
+  },
+  {
+    op: "packPanels",
+    title: "transposed right matrix",
+    attrs: rightTransposed(45, 10),
+    inputs: () => [values([45, 10], 1)],
+  },
+  {
+    op: "maxPool",
+    title: "3x3 stride 2, odd size",
+    attrs: { kernel: 3, stride: 2, padding: 1 },
+    inputs: () => [values([1, 11, 8, 12], 1)],
+  },
+  {
+    op: "maxPool",
+    title: "negative values never lose to padding",
+    attrs: { kernel: 3, stride: 2, padding: 1 },
+    inputs: () => [
+      list(
+        [1, 3, 3, 4],
+        values([36], 5).data.map((v) => v - 3),
+      ),
+    ],
+  },
+  {
+    op: "averagePool",
+    title: "3x3 does not count padding",
+    attrs: { kernel: 3, stride: 1, padding: 1 },
+    inputs: () => [values([2, 5, 6, 8], 1)],
+  },
+  {
+    op: "averagePool",
+    title: "one cell",
+    attrs: { kernel: 3, stride: 1, padding: 1 },
+    inputs: () => [values([1, 1, 1, 4], 1)],
+  },
+  {
+    op: "normalise",
+    title: "photo bytes, size not a multiple of four",
+    attrs: { height: 5, width: 7, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+    inputs: () => [
+      list(
+        [105],
+        Array.from({ length: 105 }, (_, i) => (i * 37) % 256),
+      ),
+    ],
+    types: ["u8"],
+  },
+  {
+    op: "resize",
+    title: "by 0.71 in the given-scale convention",
+    attrs: { height: 7, width: 9 },
+    inputs: () => [
+      values([1, 11, 13, 4], 1),
+      list([7, 2], axisTable(7, 11, 1 / 0.71)),
+      list([9, 2], axisTable(9, 13, 1 / 0.71)),
+    ],
+  },
+  {
+    op: "resize",
+    title: "by 2",
+    attrs: { height: 22, width: 6 },
+    inputs: () => [values([1, 11, 3, 4], 1), list([22, 2], axisTable(22, 11, 0.5)), list([6, 2], axisTable(6, 3, 0.5))],
+  },
+  {
+    op: "layerNorm",
+    title: "rows of 24",
+    attrs: { epsilon: 1e-5 },
+    inputs: () => [values([19, 24], 1, 3), values([24], 2), values([24], 3)],
+  },
+  {
+    op: "layerNorm",
+    title: "rows of 1024 with an offset of 100",
+    attrs: { epsilon: 1e-5 },
+    inputs: () => [
+      list(
+        [5, 1024],
+        values([5120], 1).data.map((v) => Math.fround(v + 100)),
+      ),
+      values([1024], 2),
+      values([1024], 3),
+    ],
+    nmse: 1e-9,
+  },
+  {
+    op: "rowNorm",
+    title: "L2 norm with epsilon inside",
+    attrs: { epsilon: 1e-10 },
+    inputs: () => [values([13, 36], 1)],
+  },
+  {
+    op: "rowNorm",
+    title: "of zeros is the root of epsilon",
+    attrs: { epsilon: 1e-10 },
+    inputs: () => [list([3, 8], new Float64Array(24))],
+  },
+  {
+    op: "rowSum",
+    title: "rows of 200",
+    attrs: { epsilon: 0 },
+    inputs: () => [
+      list(
+        [7, 200],
+        values([1400], 1).data.map((v) => v + 1.5),
+      ),
+    ],
+  },
+  { op: "divideRows", title: "alone", attrs: none, inputs: () => [values([6, 12], 1), list([6], [1, 2, 3, 4, 5, 6])] },
+  {
+    op: "divideRows",
+    title: "added to a base",
+    attrs: none,
+    inputs: () => [values([6, 12], 1), list([6], [1, 2, 3, 4, 5, 6]), values([6, 12], 7)],
+  },
+  {
+    op: "compete",
+    title: "5 templates, 7 locations, padding is zero",
+    attrs: { locations: 7, scale: 0.25, epsilon: 1e-8 },
+    inputs: () => [values([5, 8], 1, 4)],
+  },
+  {
+    op: "compete",
+    title: "large logits do not overflow",
+    attrs: { locations: 64, scale: 1, epsilon: 1e-8 },
+    inputs: () => [values([9, 64], 1, 300)],
+  },
+  {
+    op: "gatherRows",
+    title: "in any order",
+    attrs: none,
+    inputs: () => [values([9, 8], 1), list([5], [8, 0, 3, 3, 7])],
+    types: [undefined, "u32"],
+  },
+  {
+    op: "weightedSum",
+    title: "over blocks of 64",
+    attrs: none,
+    inputs: () => [values([150, 20], 1), values([150], 2)],
+  },
+];
+
+export function opOf(c: OpCase): Op<unknown> {
+  return ops[c.op] as Op<unknown>;
+}
