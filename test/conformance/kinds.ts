@@ -2,6 +2,7 @@
 import type { CaseHandler } from "./case.js";
 
 export const kinds: Record<string, () => Promise<CaseHandler>> = {
+  dataset_pickles: async () => (await import("./kinds/dataset_pickles.js")).default,
   image_preprocess: async () => (await import("./kinds/image_preprocess.js")).default,
   weight_generator: async () => (await import("./kinds/weight_generator.js")).default,
 };

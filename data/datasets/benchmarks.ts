@@ -1,0 +1,83 @@
+/** @file The public test sets by name: Oxford and Paris, revisited and old, and the million distractors. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { judgementWarnings, readBoxes, readJudgements, selfMatchWarning } from "./ground-truth.js";
+import { duplicateWarning, readListFile } from "./list-file.js";
+import type { Dataset, DatasetQuery, OldRecord } from "./types.js";
+import { readDescription } from "./values.js";
+
+/** Published numbers of database and query images. */
+const published: Readonly<Record<string, readonly [images: number, queries: number]>> = {
+  roxford5k: [4993, 70],
+  rparis6k: [6322, 70],
+  oxford5k: [5063, 55],
+  paris6k: [6392, 55],
+};
+
+export const benchmarkNames = Object.keys(published);
+
+/**
+ * One of {@link benchmarkNames}: `<root>/test/<name>/gnd_<name>.pkl` (or .json of the same content) and
+ * `<root>/test/<name>/jpg/<image>.jpg`.
+ * @throws MissingDataError, FileFormatError
+ */
+export function readBenchmark(root: string, name: string): Dataset {
+  const folder = join(root, "test", name);
+  const pickle = join(folder, `gnd_${name}.pkl`);
+  const json = join(folder, `gnd_${name}.json`);
+  const file = !existsSync(pickle) && existsSync(json) ? json : pickle;
+  const top = readDescription(file, `; get it with: fire-gpu download ${name}`);
+  const imageNames = top.at("imlist").strings();
+  if (imageNames.length === 0) top.at("imlist").fail("at least one image, got none");
+  const queryNames = top.at("qimlist").strings();
+  const gnd = top.at("gnd");
+  const judgements = readJudgements(gnd, imageNames.length);
+  if (judgements.records.length !== queryNames.length)
+    gnd.fail(`as many records as qimlist (${queryNames.length}), got ${judgements.records.length}`);
+  const boxes = readBoxes(gnd);
+  const pathOf = (image: string) => join(folder, "jpg", `${image}.jpg`);
+  const base = {
+    name,
+    images: imageNames.map(pathOf),
+    imageNames,
+    queries: queryNames.map((q, i): DatasetQuery => ({ name: q, path: pathOf(q), box: boxes?.[i] ?? null })),
+    warnings: [
+      ...countWarning(name, imageNames.length, queryNames.length),
+      ...duplicateWarning(imageNames, file),
+      ...judgementWarnings(judgements, file),
+    ],
+  };
+  if (judgements.protocol === "revisited") return { ...base, protocol: "revisited", groundTruth: judgements.records };
+  return withSelfMatches({ ...base, protocol: "old", groundTruth: judgements.records }, judgements.records, file);
+}
+
+/** Adds the warning about queries that find themselves. */
+export function withSelfMatches(dataset: Dataset, records: readonly OldRecord[], file: string): Dataset {
+  const indexOf = new Map(dataset.images.map((path, i) => [path, i]));
+  const members = dataset.queries.map((q) => indexOf.get(q.path) ?? -1);
+  return { ...dataset, warnings: [...dataset.warnings, ...selfMatchWarning(records, members, file)] } as Dataset;
+}
+
+function countWarning(name: string, images: number, queries: number): string[] {
+  const [wantImages, wantQueries] = published[name];
+  if (images === wantImages && queries === wantQueries) return [];
+  return [
+    `${name}: expected ${wantImages} images and ${wantQueries} queries, the file has ${images} and ${queries}; results are not comparable with published ones`,
+  ];
+}
+
+/** The distractors: `<root>/test/revisitop1m/revisitop1m.txt` lists paths below jpg/, extension included. No queries. */
+export function readDistractors(root: string): Dataset {
+  const folder = join(root, "test", "revisitop1m");
+  const file = join(folder, "revisitop1m.txt");
+  const imageNames = readListFile(file, "; get it with: fire-gpu download revisitop1m");
+  return {
+    name: "revisitop1m",
+    protocol: "old",
+    images: imageNames.map((n) => join(folder, "jpg", n)),
+    imageNames,
+    queries: [],
+    groundTruth: null,
+    warnings: duplicateWarning(imageNames, file),
+  };
+}
