@@ -79,17 +79,19 @@ function nearest(key: string, paths: readonly string[]): string | undefined {
 
 type Issue = z.core.$ZodIssue;
 
-/** A union's own complaint says nothing: take the branch that got furthest. */
+/** A union's own complaint says nothing: take that of the branch that was meant. */
 function deepest(issues: readonly Issue[]): Issue {
   const unknown = issues.find((i) => i.code === "unrecognized_keys");
   const issue = unknown ?? issues[0];
   if (issue.code !== "invalid_union" || issue.errors.length === 0) return issue;
   if (issue.message !== "Invalid input") return { ...issue, code: "custom" } as Issue; // the schema has its own words
-  const inner = issue.errors.map(deepest).sort((a, b) => b.path.length - a.path.length);
-  const pick = inner.find((i) => i.code === "unrecognized_keys") ?? inner[0];
-  if (pick.path.length === 0 && pick.code === "invalid_type") {
-    return { ...issue, code: "custom", message: `expected ${inner.map(wanted).join(" or ")}` } as Issue;
+  const ofKind = issue.errors.filter((branch) => branch[0].path.length > 0 || branch[0].code !== "invalid_type");
+  if (ofKind.length === 0) {
+    const kinds = new Set(issue.errors.map((branch) => wanted(deepest(branch))));
+    return { ...issue, code: "custom", message: `expected ${[...kinds].join(" or ")}` } as Issue;
   }
+  // The form that was probably meant is the one with the fewest complaints.
+  const pick = deepest(ofKind.reduce((best, branch) => (branch.length < best.length ? branch : best)));
   return { ...pick, path: [...issue.path, ...pick.path] };
 }
 

@@ -1,6 +1,7 @@
 /** @file Schema pieces that evaluation and training files share: folders, data sets, inference, ASMK. */
 import { z } from "zod";
 import { asmkParameters, asmkSchema } from "../../asmk/parameters.js";
+import type { DatasetSpec } from "../../data/datasets/load.js";
 
 /** The published multi-scale factors. */
 // biome-ignore lint/suspicious/noApproximativeNumericConstant: the published value is 0.707, not √½
@@ -15,30 +16,31 @@ export const between = (low: number, high: number) => {
 };
 const text = z.string().min(1, { error: "expected text that is not empty" });
 
-/**
- * A data set as a file names it: a known name, a path to a pickle {imlist, qimlist, gnd} (with `/`), HOW's mapping of
- * list files, or the user's own images with their ground truth.
- */
-export const datasetEntry = z.union([
-  text,
-  z
-    .strictObject({
-      name: text,
-      /** HOW: root of the images, under the data folder; `*` in its last part is replaced by the line of the list. */
-      image_root: text.optional(),
-      database_list: text.nullable().optional(),
-      query_list: text.nullable().optional(),
-      /** Own: folder or list file of the database. */
-      images: text.optional(),
-      /** Own: gnd.json or gnd.pkl {imlist, qimlist, gnd}. */
-      gnd: text.nullable().optional(),
-      /** Own: folder or list file of the queries, when there is no ground truth. */
-      queries: text.nullable().optional(),
-    })
-    .refine((d) => (d.images === undefined) !== (d.image_root === undefined), {
-      error: "expected either images (own data) or image_root (with database_list)",
-    }),
-]);
+const box = z.tuple([z.number(), z.number(), z.number(), z.number()]);
+
+/** A data set as a file names it, in one of two forms; data/datasets says what they mean. */
+const datasetMapping = z
+  .strictObject({
+    name: text,
+    image_root: text.optional(),
+    database_list: text.nullable().optional(),
+    query_list: text.nullable().optional(),
+    images: text.optional(),
+    gnd: text.nullable().optional(),
+    queries: z.union([text, z.array(z.strictObject({ image: text, box: box.nullable().optional() }))]).optional(),
+  })
+  .refine((d) => (d.image_root === undefined) !== (d.images === undefined && !d.gnd), {
+    error: "expected either images or gnd (own data), or image_root (with database_list and query_list)",
+  })
+  .transform(
+    ({ name, image_root, database_list = null, query_list = null, images, gnd, queries }): DatasetSpec =>
+      image_root === undefined
+        ? { name, images, gnd: gnd ?? undefined, queries }
+        : { name, image_root, database_list, query_list },
+  );
+
+/** A name, a path with "/" of a pickle, or a mapping. */
+export const datasetEntry = z.union([text, datasetMapping]);
 
 export const gpuId = z.int().min(0).nullable().default(0);
 
@@ -62,5 +64,3 @@ export const codebookTraining = z
     features_num: count.nullable().optional(),
   })
   .prefault({});
-
-export type DatasetEntry = z.output<typeof datasetEntry>;

@@ -16,11 +16,11 @@ export function shortName(print: Buffer): string {
   return print.toString("hex").slice(0, 16);
 }
 
-/** Hash of a list of photos: names, boxes, sizes and times of change, in order. */
+/** Hash of a list of photos: paths, boxes, sizes and times of change, in order. */
 export function photosHash(photos: readonly Photo[], states: readonly PhotoState[]): string {
   const hash = createHash("sha256");
-  for (const [i, { name, box }] of photos.entries()) {
-    hash.update(JSON.stringify([name, box, states[i].size, states[i].mtimeMs]));
+  for (const [i, { path, box }] of photos.entries()) {
+    hash.update(JSON.stringify([path, box, states[i].size, states[i].mtimeMs]));
   }
   return hash.digest("hex");
 }

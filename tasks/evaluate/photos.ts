@@ -3,11 +3,10 @@ import { stat } from "node:fs/promises";
 import { MissingDataError } from "../../base/errors.js";
 import type { Box } from "../../data/resize.js";
 
-/** One photo of a data set; `box` is the query's crop in pixels of the file, null for the whole image. */
+/** One photo. */
 export interface Photo {
-  /** As the data set's list has it. */
-  readonly name: string;
   readonly path: string;
+  /** The part that is looked at, in pixels of the file; null: all of it. */
   readonly box: Box | null;
 }
 
@@ -18,6 +17,11 @@ export interface PhotoState {
 }
 
 const AT_ONCE = 64;
+
+/** Database images as photos. */
+export function wholePhotos(paths: readonly string[]): Photo[] {
+  return paths.map((path) => ({ path, box: null }));
+}
 
 /**
  * Looks at every file before the long work begins.

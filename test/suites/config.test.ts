@@ -201,7 +201,13 @@ test("a value of the wrong kind is refused with what was expected and what was g
     ["evaluation.inference.scales=[1, x]", /scales\.1: expected a number, got "x"/],
     ["evaluation.inference=3", /expected a mapping, got 3/],
     ["evaluation.local_descriptor.datasets=[3]", /expected text or a mapping, got 3/],
-    ["evaluation.local_descriptor.datasets=[{name: a}]", /either images \(own data\) or image_root/],
+    ["evaluation.local_descriptor.datasets=[{name: a}]", /expected either images or gnd/],
+    ["evaluation.local_descriptor.datasets=[{name: a, images: b, image_root: c}]", /expected either images or gnd/],
+    ["evaluation.local_descriptor.datasets=[{name: a, images: 3}]", /datasets\.0\.images: expected text, got 3/],
+    [
+      "evaluation.local_descriptor.datasets=[{name: a, image_root: b, database_list: 7}]",
+      /database_list: expected .*got 7/,
+    ],
     ["evaluation.local_descriptor.asmk.train_codebook.codebook.size='64'", /"64k" or "1M", got "64"/],
     [
       "evaluation.local_descriptor.asmk.query_ivf.similarity.similarity_threshold=2",

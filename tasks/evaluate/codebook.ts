@@ -1,0 +1,144 @@
+/**
+ * @file The codebook of an evaluation: given as a file, found in the experiment's cache, or trained. Training keeps its
+ * features and its state after every iteration, so a killed run goes on where it was.
+ */
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { Asmk } from "../../asmk/asmk.js";
+import type { Codebook } from "../../asmk/codebook.js";
+import { makeCodebook } from "../../asmk/codebook.js";
+import { readCodebook, writeCodebook } from "../../asmk/codebook-file.js";
+import type { KmeansIteration } from "../../asmk/kmeans.js";
+import { type AsmkParameters, asmkParameters } from "../../asmk/parameters.js";
+import { FileFormatError, MissingDataError, UsageError } from "../../base/errors.js";
+import { Interrupted } from "../progress.js";
+import { CachedFeatures, type DescribedRequest } from "./feature-cache.js";
+import { localRequest, openDescriptors } from "./features.js";
+import { fingerprint } from "./fingerprint.js";
+import { wholePhotos } from "./photos.js";
+import { inferenceOf, type Session, secondsSince } from "./session.js";
+
+/** Raised when training gives other centroids from the same descriptors. */
+const RECIPE = 1;
+const ITERATIONS = 10;
+
+/**
+ * An Asmk with its codebook, ready to index. A codebook given as a file decides the number of words; else it is that of
+ * the configuration.
+ * @throws UsageError when a given codebook does not fit the network; what training throws
+ */
+export async function prepareAsmk(session: Session): Promise<Asmk> {
+  const { asmk: section, codebook: given } = session.params.evaluation.local_descriptor;
+  const parameters = asmkParameters(section);
+  if (!given) {
+    const asmk = new Asmk(parameters, session.backend);
+    asmk.useCodebook(await cachedCodebook(session, parameters));
+    return asmk;
+  }
+  const codebook = readCodebook(given);
+  const dim = session.model.network.outputDim;
+  if (codebook.dim !== dim) {
+    throw new UsageError(
+      "CodebookDimension",
+      `${given}: a codebook of ${codebook.dim} dimensions; the network's descriptors have ${dim}`,
+    );
+  }
+  session.log.note(`codebook: ${codebook.words} words from ${given}`);
+  const asmk = new Asmk({ ...parameters, words: codebook.words, size: codebook.size }, session.backend);
+  asmk.useCodebook(codebook);
+  return asmk;
+}
+
+async function cachedCodebook(session: Session, parameters: AsmkParameters): Promise<Codebook> {
+  const { log, store } = session;
+  const request = await trainingRequest(session);
+  const { words, size } = parameters;
+  const print = fingerprint({ features: request.print.toString("hex"), words, recipe: RECIPE }).toString("hex");
+  const file = join(store.folder, `codebook-${print.slice(0, 16)}.safetensors`);
+  if (existsSync(file)) {
+    const codebook = readCodebook(file);
+    if (codebook.metadata.fingerprint === print) {
+      log.note(`codebook: reusing ${words} words of an earlier run (same model, preprocessing, images and size)`);
+      return makeCodebook(codebook.centroids, codebook.dim, size);
+    }
+  }
+  const begin = performance.now();
+  const asmk = new Asmk(parameters, session.backend);
+  const partial = join(store.folder, `codebook-${print.slice(0, 16)}.partial`);
+  await train(session, asmk, request, partial);
+  writeCodebook(file, asmk.codebook, { fingerprint: print, model: session.model.sha256 });
+  rmSync(partial, { force: true });
+  log.note(`Codebook trained in ${secondsSince(begin).toFixed(1)}s`);
+  return asmk.codebook;
+}
+
+/** The first `codebook_training.images` images of its data set, at its scales. */
+async function trainingRequest(session: Session): Promise<DescribedRequest> {
+  const { codebook_training: training } = session.params.evaluation.local_descriptor;
+  const inference = inferenceOf(session.params);
+  const featuresNum = training.features_num === undefined ? inference.featuresNum : training.features_num;
+  try {
+    const { images } = await session.dataset(training.dataset);
+    const photos = wholePhotos(images.slice(0, training.images));
+    return await localRequest(session.model, "codebook", photos, {
+      ...inference,
+      scales: training.scales,
+      featuresNum,
+    });
+  } catch (error) {
+    if (!(error instanceof MissingDataError)) throw error;
+    const message = `${error.message}; they are for the codebook: --codebook FILE uses a trained one, codebook_training.dataset other images`;
+    throw new MissingDataError(error.code, message, { cause: error });
+  }
+}
+
+async function train(session: Session, asmk: Asmk, request: DescribedRequest, partial: string): Promise<void> {
+  const { log, signal } = session;
+  const features = await CachedFeatures.open(session.store, request);
+  try {
+    const source = await openDescriptors(features);
+    const resume = readPartial(partial);
+    if (resume) log.note(`codebook: continuing after iteration ${resume.iteration} of ${ITERATIONS}`);
+    const stage = log.stage(`codebook of ${asmk.parameters.words} words`, ITERATIONS, resume?.iteration);
+    try {
+      await asmk.trainCodebook(
+        source,
+        ({ finished }) => {
+          if (!finished) return;
+          writePartial(partial, finished, source.dim);
+          log.detail(iterationLine(finished));
+          stage.advance();
+        },
+        { iterations: ITERATIONS, sampleOrder: "source", signal, resume, onWarning: (text) => log.note(text) },
+      );
+    } finally {
+      stage.end();
+    }
+  } catch (error) {
+    throw signal?.aborted ? new Interrupted() : error;
+  } finally {
+    await features.close();
+  }
+}
+
+function iterationLine({ iteration, objective, imbalance, empty }: KmeansIteration): string {
+  const numbers = `objective ${objective.toPrecision(8)}, imbalance ${imbalance.toFixed(3)}`;
+  return `k-means iteration ${iteration}: ${numbers}, ${empty} empty words`;
+}
+
+function writePartial(file: string, state: KmeansIteration, dim: number): void {
+  const { iteration, objective, centroids } = state;
+  writeCodebook(file, makeCodebook(centroids, dim), { iteration: String(iteration), objective: String(objective) });
+}
+
+/** The state of an earlier run; a damaged one is as good as none. */
+function readPartial(file: string): Pick<KmeansIteration, "iteration" | "objective" | "centroids"> | undefined {
+  if (!existsSync(file)) return undefined;
+  try {
+    const { centroids, metadata } = readCodebook(file);
+    return { iteration: Number(metadata.iteration), objective: Number(metadata.objective), centroids };
+  } catch (error) {
+    if (error instanceof FileFormatError) return undefined;
+    throw error;
+  }
+}

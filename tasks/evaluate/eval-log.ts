@@ -1,0 +1,44 @@
+/** @file The log of a run: every line goes, with its time, to the end of a file; the news also to whoever watches. */
+import { appendFileSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Progress, Stage } from "../progress.js";
+
+const NAME = "fire-gpu";
+
+/** Writes lines such as `2026-01-31 09:05:07,042 fire-gpu INFO: Starting asmk evaluation`. */
+export class EvalLog implements Progress {
+  /** @param file appended to; @param watcher is told everything but the details */
+  constructor(
+    private readonly file: string,
+    private readonly watcher: Progress,
+  ) {
+    mkdirSync(dirname(file), { recursive: true });
+  }
+
+  /** A line for the file and the watcher. */
+  note(line: string): void {
+    this.write("INFO", line);
+    this.watcher.note(line);
+  }
+
+  /** A line for the file alone. */
+  detail(line: string): void {
+    this.write("DEBUG", line);
+  }
+
+  stage(label: string, total: number, done?: number): Stage {
+    return this.watcher.stage(label, total, done);
+  }
+
+  private write(level: string, line: string): void {
+    appendFileSync(this.file, `${timestamp(new Date())} ${NAME} ${level}: ${line}\n`);
+  }
+}
+
+/** Local time as Python's logging writes it: `2026-01-31 09:05:07,042`. */
+function timestamp(date: Date): string {
+  const two = (n: number) => String(n).padStart(2, "0");
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+  return `${day} ${time},${String(date.getMilliseconds()).padStart(3, "0")}`;
+}

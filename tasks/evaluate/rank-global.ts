@@ -1,0 +1,42 @@
+/** @file Global descriptors over one data set: every query ranks the database by dot product. */
+import { type Ranking, rankScores } from "../../asmk/rank.js";
+import type { Dataset } from "../../data/datasets/types.js";
+import { CachedFeatures } from "./feature-cache.js";
+import { allGlobal, globalRequest } from "./features.js";
+import { type Photo, wholePhotos } from "./photos.js";
+import { collectRankings, type Rankings } from "./rankings.js";
+import { inferenceOf, type Session, secondsSince } from "./session.js";
+
+/** Ranks `dataset.images` for `dataset.queries` by the similarity of global descriptors; ties by ascending id. */
+export async function rankGlobal(session: Session, dataset: Dataset): Promise<Rankings> {
+  const database = await descriptors(session, `${dataset.name} database (global)`, wholePhotos(dataset.images));
+  const queries = await descriptors(session, `${dataset.name} queries (global)`, dataset.queries);
+  const begin = performance.now();
+  const { dim } = database;
+  const found: Ranking[] = dataset.queries.map((_, q) =>
+    rankScores(similarities(database.data, queries.data.subarray(q * dim, (q + 1) * dim)), null),
+  );
+  return collectRankings(found, secondsSince(begin) / found.length);
+}
+
+async function descriptors(session: Session, label: string, photos: readonly Photo[]) {
+  const request = await globalRequest(session.model, label, photos, inferenceOf(session.params));
+  const cached = await CachedFeatures.open(session.store, request);
+  try {
+    return await allGlobal(cached, photos.length);
+  } finally {
+    await cached.close();
+  }
+}
+
+/** Dot product of each row with the query, in float64. */
+function similarities(rows: Float32Array, query: Float32Array): Float64Array {
+  const dim = query.length;
+  const out = new Float64Array(rows.length / dim);
+  for (let i = 0; i < out.length; i++) {
+    let sum = 0;
+    for (let d = 0; d < dim; d++) sum += rows[i * dim + d] * query[d];
+    out[i] = sum;
+  }
+  return out;
+}

@@ -1,0 +1,65 @@
+/** @file ASMK over one data set: index the database image by image, then rank it for every query. */
+import { Asmk } from "../../asmk/asmk.js";
+import { type IndexStatistics, indexStatistics } from "../../asmk/index-statistics.js";
+import type { Dataset } from "../../data/datasets/types.js";
+import { stopIfAsked } from "../progress.js";
+import { CachedFeatures } from "./feature-cache.js";
+import { eachLocal, localRequest } from "./features.js";
+import { type Photo, wholePhotos } from "./photos.js";
+import { collectRankings, type Rankings } from "./rankings.js";
+import { inferenceOf, type Session, secondsSince } from "./session.js";
+
+/** Rankings of one data set by ASMK, and what it took. */
+export interface LocalRanking extends Rankings {
+  readonly statistics: IndexStatistics;
+  /** Seconds to extract (or read) and index the database. */
+  readonly indexSeconds: number;
+}
+
+/** Indexes `dataset.images` and ranks them for `dataset.queries`; `codebook` is taken from `trained`. */
+export async function rankLocal(session: Session, trained: Asmk, dataset: Dataset): Promise<LocalRanking> {
+  const { log } = session;
+  const asmk = new Asmk(trained.parameters, session.backend);
+  asmk.useCodebook(trained.codebook);
+
+  const begin = performance.now();
+  let id = 0;
+  await withLocal(session, `${dataset.name} database`, wholePhotos(dataset.images), async (features) => {
+    await asmk.addImage(id++, features);
+  });
+  await asmk.commit();
+  const indexSeconds = secondsSince(begin);
+  const statistics = indexStatistics(asmk.index);
+  log.note(`Indexed images in ${indexSeconds.toFixed(2)}s`);
+  log.detail(`IVF stats: ${JSON.stringify(statistics)}`);
+
+  const found: Awaited<ReturnType<Asmk["search"]>>[] = [];
+  let seconds = 0;
+  await withLocal(session, `${dataset.name} queries`, dataset.queries, async (features) => {
+    const start = performance.now();
+    found.push(await asmk.search(features));
+    seconds += secondsSince(start);
+  });
+  const querySeconds = seconds / found.length;
+  log.detail(`Average query time (quant+aggr+search) is ${querySeconds.toFixed(3)}s`);
+  return { ...collectRankings(found, querySeconds), statistics, indexSeconds };
+}
+
+/** Runs `use` on the local features of each photo in order. */
+async function withLocal(
+  session: Session,
+  label: string,
+  photos: readonly Photo[],
+  use: (features: Parameters<Asmk["addImage"]>[1]) => Promise<void>,
+): Promise<void> {
+  const request = await localRequest(session.model, label, photos, inferenceOf(session.params));
+  const cached = await CachedFeatures.open(session.store, request);
+  try {
+    for await (const features of eachLocal(cached)) {
+      await use(features);
+      stopIfAsked(session.signal);
+    }
+  } finally {
+    await cached.close();
+  }
+}
