@@ -67,7 +67,7 @@ function asReference(dataset: Dataset, root: string) {
 /** The reference leaves the box in each record as well; here it is the query's alone. */
 function withoutBoxes(want: unknown): unknown {
   const { gnd, ...rest } = want as { gnd: Record<string, unknown>[] | null };
-  return { ...rest, gnd: gnd?.map(({ bbx: _box, ...record }) => record) };
+  return { ...rest, gnd: gnd?.map(({ bbx: _box, ...record }) => record) ?? null };
 }
 
 function checkTraining(golden: GoldenCase, root: string): Check[] {
