@@ -85,7 +85,7 @@ function deepest(issues: readonly Issue[]): Issue {
   const issue = unknown ?? issues[0];
   if (issue.code !== "invalid_union" || issue.errors.length === 0) return issue;
   if (issue.message !== "Invalid input") return { ...issue, code: "custom" } as Issue; // the schema has its own words
-  const ofKind = issue.errors.filter((branch) => branch[0].path.length > 0 || branch[0].code !== "invalid_type");
+  const ofKind = issue.errors.filter(([i]) => i.path.length > 0 || !["invalid_type", "invalid_value"].includes(i.code));
   if (ofKind.length === 0) {
     const kinds = new Set(issue.errors.map((branch) => wanted(deepest(branch))));
     return { ...issue, code: "custom", message: `expected ${[...kinds].join(" or ")}` } as Issue;

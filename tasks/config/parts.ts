@@ -4,7 +4,6 @@ import { asmkParameters, asmkSchema } from "../../asmk/parameters.js";
 import type { DatasetSpec } from "../../data/datasets/load.js";
 
 /** The published multi-scale factors. */
-// biome-ignore lint/suspicious/noApproximativeNumericConstant: the published value is 0.707, not √½
 export const SEVEN_SCALES = [2.0, 1.414, 1.0, 0.707, 0.5, 0.353, 0.25];
 
 export const count = z.int({ error: "expected a whole number" }).min(1, { error: "expected at least 1" });
