@@ -1,5 +1,5 @@
 /** @file numpy inside pickles: dtypes, arrays and scalars built from their stored state, sizes checked first. */
-import { type DType, f16ToNumber } from "../base/tensor.js";
+import { type DType, f16ToNumber, type TensorData } from "../base/tensor.js";
 import { bytesPerElement, checkedCount, elementsOf, ownBuffer } from "./dtypes.js";
 import { BuildError, NdArray, NumpyScalar, ObjectArray, PyOpaque, PyTuple, type PyValue } from "./python.js";
 
@@ -144,6 +144,12 @@ function fromFortran<T extends { length: number; [i: number]: unknown }>(source:
     }
   }
   return out;
+}
+
+/** Row-major elements in column-major order, as numpy stores Fortran arrays. */
+export function fortranOrder(data: TensorData, shape: readonly number[]): TensorData {
+  // row-major [a, b, c] is the same memory as column-major [c, b, a]
+  return fromFortran(data, [...shape].reverse());
 }
 
 function swapBytes(bytes: Uint8Array, size: number): void {

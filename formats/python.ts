@@ -20,7 +20,8 @@
  * | torch objects       | a PyOpaque of formats/torch-values.ts   | the same                                   |
  */
 import type { FileFailure } from "../base/errors.js";
-import type { DType, HostTensor, TensorData } from "../base/tensor.js";
+import { type DType, type HostTensor, numberToF16, type TensorData } from "../base/tensor.js";
+import { bytesOf, bytesPerElement, elementsOf } from "./dtypes.js";
 
 export type PyValue =
   | null
@@ -101,6 +102,14 @@ export class NumpyScalar {
     readonly dtype: DType,
     readonly value: number | bigint | boolean,
   ) {}
+
+  /** The value's little-endian bytes. */
+  bytes(): Uint8Array {
+    const one = elementsOf(this.dtype, new ArrayBuffer(bytesPerElement[this.dtype]));
+    if (one instanceof BigInt64Array || one instanceof BigUint64Array) one[0] = BigInt(this.value);
+    else one[0] = this.dtype === "F16" ? numberToF16(Number(this.value)) : Number(this.value);
+    return bytesOf(one);
+  }
 }
 
 /** A class or function that is only named, as `module.name` in Python 3's spelling. Nothing can call it. */

@@ -27,6 +27,8 @@ interface Run {
   dtype: DType;
   count: number;
   dataAt: number | undefined;
+  /** The whole of it, made once: who writes the object again sees what is shared. */
+  whole?: TorchStorage;
 }
 
 /**
@@ -75,19 +77,10 @@ function storageOf(source: ByteSource, runs: Map<string, Run>, id: PyValue): Tor
   if (run.dtype !== dtype || run.count !== count)
     throw new BuildError("MalformedPickle", `storage ${key} is described in two ways`);
   runs.set(key, run);
-  let first = 0;
-  let length = count;
-  if (view !== null) {
-    const [, offset, size] = view instanceof PyTuple ? view.items : [];
-    if (typeof offset !== "number" || typeof size !== "number" || !(offset >= 0 && size >= 0))
-      throw new BuildError("MalformedPickle", `a part of storage ${key} without offset and size`);
-    if (offset + size > count) throw new BuildError("StorageOutOfBounds", `a part of storage ${key} exceeds it`);
-    first = offset * bytesPerElement[dtype];
-    length = size;
-  }
-  return new TorchStorage(source.file, dtype, length, (begin, bytes) =>
-    source.read((run.dataAt as number) + first + begin, bytes),
-  );
+  const part = (first: number, length: number) =>
+    new TorchStorage(source.file, dtype, length, (begin, bytes) =>
+      source.read((run.dataAt as number) + first + begin, bytes),
+    );
 }
 
 /** Walks the raw storages that follow the pickles. */
