@@ -81,6 +81,15 @@ function storageOf(source: ByteSource, runs: Map<string, Run>, id: PyValue): Tor
     new TorchStorage(source.file, dtype, length, (begin, bytes) =>
       source.read((run.dataAt as number) + first + begin, bytes),
     );
+  if (view === null) {
+    run.whole ??= part(0, count);
+    return run.whole;
+  }
+  const [, offset, size] = view instanceof PyTuple ? view.items : [];
+  if (typeof offset !== "number" || typeof size !== "number" || !(offset >= 0 && size >= 0))
+    throw new BuildError("MalformedPickle", `a part of storage ${key} without offset and size`);
+  if (offset + size > count) throw new BuildError("StorageOutOfBounds", `a part of storage ${key} exceeds it`);
+  return part(offset * bytesPerElement[dtype], size);
 }
 
 /** Walks the raw storages that follow the pickles. */
