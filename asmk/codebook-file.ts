@@ -1,0 +1,99 @@
+/**
+ * @file Codebooks on disk. Read by content, written by extension:
+ * `.pkl` is the reference's cache {type, params: {size}, state: {centroids}}; anything else is safetensors with one
+ * tensor `centroids` and, as metadata, the format's name, the size as configured and the hash of the values.
+ */
+
+import { writeFileAtomic } from "../base/atomic.js";
+import { FileFormatError } from "../base/errors.js";
+import { readPickle } from "../formats/pickle.js";
+import { NdArray, plain } from "../formats/python.js";
+import { encodeSafetensors, Safetensors } from "../formats/safetensors.js";
+import { readFileBytes } from "../formats/source.js";
+import { type Codebook, codebookHash, makeCodebook } from "./codebook.js";
+
+const FORMAT = "fire-gpu codebook 1";
+
+/** A codebook and what its file says about it (empty for the reference's files). */
+export interface StoredCodebook extends Codebook {
+  /** Free text by key, for example the hash of the network whose descriptors were clustered. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads a codebook of either form.
+ * @throws FileFormatError: Truncated, MalformedFile, MissingKey, ShapeMismatch, ChecksumMismatch, ForbiddenGlobal, …
+ */
+export function readCodebook(file: string): StoredCodebook {
+  // Pickles of protocol 2 and later begin with 0x80; no plausible safetensors header length does with a zero high part.
+  const bytes = readFileBytes(file);
+  return looksLikeSafetensors(bytes) ? readOwn(file) : readReference(bytes, file);
+}
+
+/** Writes a codebook atomically, by extension (see above). Metadata go into our own form only. */
+export function writeCodebook(file: string, codebook: Codebook, metadata: Readonly<Record<string, string>> = {}): void {
+  const { words, dim, centroids, size } = codebook;
+  const tensor = { dtype: "F32" as const, shape: [words, dim], data: centroids };
+  const notes = { ...metadata, format: FORMAT, size: JSON.stringify(size), sha256: codebookHash(codebook) };
+  writeFileAtomic(file, encodeSafetensors([["centroids", tensor]], notes));
+}
+
+/** A safetensors file has the "{" of its JSON header at byte 8. */
+function looksLikeSafetensors(bytes: Uint8Array): boolean {
+  return bytes.length > 8 && bytes[8] === 0x7b && bytes[7] === 0;
+}
+
+function readOwn(file: string): StoredCodebook {
+  const opened = Safetensors.open(file);
+  const { format, size, sha256, ...metadata } = opened.metadata;
+  if (format !== FORMAT)
+    throw new FileFormatError("MalformedFile", file, `expected the format "${FORMAT}", got ${JSON.stringify(format)}`);
+  const codebook = checked(opened.read("centroids"), parseStoredSize(size, file), file);
+  if (codebookHash(codebook) !== sha256)
+    throw new FileFormatError("ChecksumMismatch", file, "the centroids do not have the recorded sha256");
+  return { ...codebook, metadata };
+}
+
+function parseStoredSize(text: string, file: string): number | string {
+  try {
+    const size: unknown = JSON.parse(text);
+    if (typeof size === "number" || typeof size === "string") return size;
+  } catch {
+    // falls through to the error below
+  }
+  throw new FileFormatError("MalformedFile", file, `metadata size is ${JSON.stringify(text)}`);
+}
+
+function readReference(bytes: Uint8Array, file: string): StoredCodebook {
+  const value = plain(readPickle(bytes, file));
+  const top = asObject(value, "the pickle", file);
+  if (top.type !== "Codebook")
+    throw new FileFormatError("MalformedFile", file, `expected type "Codebook", got ${JSON.stringify(top.type)}`);
+  const { size } = asObject(top.params, "params", file);
+  const { centroids } = asObject(top.state, "state", file);
+  if (!(centroids instanceof NdArray)) throw new FileFormatError("MissingKey", file, "state.centroids is no array");
+  if (typeof size !== "number" && typeof size !== "string")
+    throw new FileFormatError("MissingKey", file, "params.size is neither a number nor a text");
+  return { ...checked(centroids, size, file), metadata: {} };
+}
+
+function asObject(value: unknown, name: string, file: string): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Map)
+    throw new FileFormatError("MissingKey", file, `${name}: expected a dict`);
+  return value as Record<string, unknown>;
+}
+
+function checked(
+  tensor: { readonly shape: readonly number[]; readonly data: unknown },
+  size: number | string,
+  file: string,
+): Codebook {
+  const { shape, data } = tensor;
+  if (!(data instanceof Float32Array) || shape.length !== 2 || shape[0] < 1 || shape[1] < 1)
+    throw new FileFormatError("ShapeMismatch", file, `centroids: expected float32 (words, dim), got shape [${shape}]`);
+  try {
+    return makeCodebook(data, shape[1], size);
+  } catch (cause) {
+    throw new FileFormatError("MalformedFile", file, (cause as Error).message, { cause });
+  }
+}

@@ -1,0 +1,147 @@
+/** @file Reading index files: the whole inverted file in one versioned, checksummed file (index-layout.ts). */
+import { realpathSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { FileFormatError, MissingDataError, UsageError } from "../base/errors.js";
+import {
+  type Directory,
+  decodeDirectory,
+  decodeHeader,
+  type Section,
+  type Slot,
+  type StoredSegment,
+  sectionsOf,
+} from "./index-layout.js";
+import { InvertedFile } from "./inverted-file.js";
+import type { SegmentRef } from "./segment.js";
+import { FileSegment, type OpenedFile, readSection } from "./stored-segment.js";
+
+/** What an index file says besides the lists. */
+export interface IndexNotes {
+  /** `codebookHash` of the codebook the rows were made with. */
+  readonly codebook: string | null;
+  /** Tells which network and preprocessing made the descriptors. */
+  readonly model: string | null;
+  /** Name of each image by id, distractors first. */
+  readonly names: readonly string[] | null;
+  /** Anything else, for example the options of the extraction, or how far a build has come. */
+  readonly properties: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+export interface StoredIndex {
+  readonly index: InvertedFile;
+  readonly notes: IndexNotes;
+}
+
+export interface ReadIndexOptions {
+  /** Refuse an index made with another codebook or model than these. */
+  readonly expect?: { readonly codebook?: string; readonly model?: string };
+  /** Segments beyond this many bytes stay on disk and are read for every search; default: all are held in memory. */
+  readonly maxResidentBytes?: number;
+}
+
+/** Segments known to be in the file of that id, so that saving writes only what is new. */
+export const placeOf = new WeakMap<SegmentRef, { readonly id: string; readonly stored: StoredSegment }>();
+
+/**
+ * Opens an index file.
+ * @throws FileFormatError MalformedFile, Truncated, ChecksumMismatch, UnsupportedFeature (version), MissingDataError
+ *   when there is no such file, UsageError (IndexMismatch) when it was made with something else than expected
+ */
+export async function readIndex(path: string, options: ReadIndexOptions = {}): Promise<StoredIndex> {
+  const { handle, directory, file } = await openDirectory(path);
+  try {
+    checkExpected(directory, options, path);
+    const read = (s: Section, name: string) => readSection(handle, s, path, name);
+    const names = directory.names ? parseNames(await read(directory.names, "names"), path) : null;
+    const segments: FileSegment[] = [];
+    let room = options.maxResidentBytes ?? Number.POSITIVE_INFINITY;
+    for (const stored of directory.segments) {
+      const ref = new FileSegment({ file, stored }, directory.words, directory.binary);
+      placeOf.set(ref, { id: directory.id, stored });
+      room -= stored.codes.bytes + stored.images.bytes + stored.offsets.bytes;
+      if (room >= 0) await ref.keep();
+      segments.push(ref);
+    }
+    const { words, dim, binary, useIdf, imidOffset, imageCount, codebook, model, properties } = directory;
+    const index = InvertedFile.from({
+      ...{ words, dim, binary, useIdf, imidOffset, imageCount, segments },
+      counts: new Int32Array(await read(directory.counts, "counts")),
+      committedCounts: new Int32Array(await read(directory.committedCounts, "committedCounts")),
+      idf: new Float32Array(await read(directory.idf, "idf")),
+      norms: new Float64Array(await read(directory.norms, "norms")),
+    });
+    return { index, notes: { codebook, model, names, properties } };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Checks every byte an index file uses. @throws as `readIndex` */
+export async function verifyIndex(path: string): Promise<void> {
+  const { handle, directory } = await openDirectory(path);
+  try {
+    for (const [name, section] of sectionsOf(directory)) await readSection(handle, section, path, name);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A file that is open for reading, with its directory. */
+export interface OpenedIndex {
+  readonly handle: FileHandle;
+  readonly directory: Directory;
+  readonly slot: Slot;
+  readonly size: number;
+  readonly file: OpenedFile;
+}
+
+/** Opens a file and reads the directory in force; the caller closes the handle. @throws as `readIndex` */
+export async function openDirectory(path: string): Promise<OpenedIndex> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, "r");
+  } catch (cause) {
+    throw new MissingDataError("NoIndex", `${path}: the index file cannot be opened`, { cause });
+  }
+  try {
+    const { size, ino: inode } = await handle.stat();
+    const page = new Uint8Array(160);
+    const { bytesRead } = await handle.read(page, 0, 160, 0);
+    if (bytesRead < 160)
+      throw new FileFormatError("Truncated", path, `expected a header of 160 bytes, got ${bytesRead}`);
+    const slot = decodeHeader(page, path);
+    if (slot.at + slot.length > size)
+      throw new FileFormatError(
+        "Truncated",
+        path,
+        `the directory ends at ${slot.at + slot.length}, the file at ${size}`,
+      );
+    const bytes = new Uint8Array(slot.length);
+    await handle.read(bytes, 0, slot.length, slot.at);
+    const directory = decodeDirectory(bytes, size, path);
+    return { handle, directory, slot, size, file: { path: realpathSync(path), inode } };
+  } catch (e) {
+    await handle.close();
+    throw e;
+  }
+}
+
+function checkExpected(d: Directory, { expect }: ReadIndexOptions, path: string): void {
+  for (const key of ["codebook", "model"] as const)
+    if (expect?.[key] !== undefined && d[key] !== null && d[key] !== expect[key])
+      throw new UsageError(
+        "IndexMismatch",
+        `${path}: the index was built with another ${key} — expected ${expect[key]}, got ${d[key]}; build it anew or name the ${key} it was built with`,
+      );
+}
+
+function parseNames(bytes: ArrayBuffer, path: string): string[] {
+  const fail = () => new FileFormatError("MalformedFile", path, "names are not a JSON list of texts");
+  try {
+    const names: unknown = JSON.parse(Buffer.from(bytes).toString("utf8"));
+    if (Array.isArray(names) && names.every((n) => typeof n === "string")) return names;
+  } catch {
+    throw fail();
+  }
+  throw fail();
+}

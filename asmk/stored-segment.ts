@@ -1,0 +1,94 @@
+/** @file Segments of an index file: read when they are needed, checked when they are read. */
+import { type FileHandle, open } from "node:fs/promises";
+import { FileFormatError } from "../base/errors.js";
+import { sha256 } from "../base/hash.js";
+import type { Section, StoredSegment } from "./index-layout.js";
+import type { Segment, SegmentRef } from "./segment.js";
+
+/** A file as it was when it was opened: replaced files are noticed. */
+export interface OpenedFile {
+  readonly path: string;
+  readonly inode: number;
+}
+
+/** A segment on disk. It stays there unless `keep` holds it in memory. */
+export class FileSegment implements SegmentRef {
+  readonly firstImage: number;
+  readonly endImage: number;
+  readonly entries: number;
+  resident: Segment | null = null;
+
+  constructor(
+    /** Where it is now; a rewrite of the whole file moves it. */
+    public place: { readonly file: OpenedFile; readonly stored: StoredSegment },
+    private readonly words: number,
+    private readonly binary: boolean,
+  ) {
+    this.firstImage = place.stored.firstImage;
+    this.endImage = place.stored.endImage;
+    this.entries = place.stored.entries;
+  }
+
+  /** @throws FileFormatError ChecksumMismatch, Truncated, MalformedFile (also when the file was replaced meanwhile) */
+  async load(): Promise<Segment> {
+    if (this.resident) return this.resident;
+    const { file, stored } = this.place;
+    const handle = await openSame(file);
+    try {
+      const offsets = new Uint32Array(await readSection(handle, stored.offsets, file.path, "offsets"));
+      const images = new Uint32Array(await readSection(handle, stored.images, file.path, "images"));
+      const raw = await readSection(handle, stored.codes, file.path, "codes");
+      const codes = this.binary ? new Uint32Array(raw) : new Float32Array(raw);
+      const segment = { firstImage: this.firstImage, endImage: this.endImage, offsets, images, codes };
+      checkSegment(segment, this.words, file.path);
+      return segment;
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Reads the segment and holds it from now on. */
+  async keep(): Promise<void> {
+    this.resident = await this.load();
+  }
+}
+
+async function openSame(file: OpenedFile): Promise<FileHandle> {
+  const handle = await open(file.path, "r");
+  if ((await handle.stat()).ino === file.inode) return handle;
+  await handle.close();
+  throw new FileFormatError("MalformedFile", file.path, "the file was replaced while it was in use; open it again");
+}
+
+/** The bytes of a section, in a buffer of their own. @throws FileFormatError Truncated or ChecksumMismatch */
+export async function readSection(handle: FileHandle, s: Section, file: string, name: string): Promise<ArrayBuffer> {
+  const bytes = new Uint8Array(s.bytes);
+  for (let done = 0; done < s.bytes; ) {
+    // one call returns at most 2 GiB
+    const { bytesRead } = await handle.read(bytes, done, Math.min(s.bytes - done, 1 << 30), s.at + done);
+    if (bytesRead === 0) throw new FileFormatError("Truncated", file, `${name} is cut off at byte ${s.at + done}`);
+    done += bytesRead;
+  }
+  if (sha256(bytes) !== s.sha256)
+    throw new FileFormatError(
+      "ChecksumMismatch",
+      file,
+      `${name} at byte ${s.at} does not have its recorded sha256; the file is damaged, build the index anew or restore a copy`,
+    );
+  return bytes.buffer;
+}
+
+/** A forged file may carry right checksums: indices are checked before they are used as positions. */
+function checkSegment({ firstImage, endImage, offsets, images }: Segment, words: number, file: string): void {
+  const fail = (detail: string) => new FileFormatError("MalformedFile", file, `segment of images ${detail}`);
+  if (offsets[0] !== 0 || offsets[words] !== images.length)
+    throw fail(`${firstImage} … ${endImage - 1}: offsets end at ${offsets[words]} of ${images.length} entries`);
+  for (let w = 0; w < words; w++) {
+    if (offsets[w] > offsets[w + 1]) throw fail(`${firstImage} … ${endImage - 1}: offsets fall after word ${w}`);
+    for (let e = offsets[w]; e < offsets[w + 1]; e++) {
+      const least = e === offsets[w] ? firstImage : images[e - 1] + 1;
+      if (images[e] < least || images[e] >= endImage)
+        throw fail(`${firstImage} … ${endImage - 1}: image id ${images[e]} in the list of word ${w}`);
+    }
+  }
+}
