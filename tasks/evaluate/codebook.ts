@@ -78,7 +78,8 @@ async function trainingRequest(session: Session): Promise<DescribedRequest> {
   const inference = inferenceOf(session.params);
   const featuresNum = training.features_num === undefined ? inference.featuresNum : training.features_num;
   try {
-    const { images } = await session.dataset(training.dataset);
+    // Only the first of its images are wanted; their request looks whether they are there.
+    const { images } = await session.dataset(training.dataset, false);
     const photos = wholePhotos(images.slice(0, training.images));
     return await localRequest(session.model, "codebook", photos, {
       ...inference,

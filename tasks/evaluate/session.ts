@@ -16,8 +16,8 @@ export interface Session {
   readonly store: FeatureStore;
   readonly log: EvalLog;
   readonly backend: AsmkBackend;
-  /** Reads the description of a data set. @throws MissingDataError, FileFormatError, UsageError */
-  readonly dataset: (spec: DatasetSpec) => Promise<Dataset>;
+  /** Reads the description of a data set, and makes sure that its photos are there. @throws MissingDataError, FileFormatError, UsageError */
+  readonly dataset: (spec: DatasetSpec, checkFiles: boolean) => Promise<Dataset>;
   readonly signal?: AbortSignal;
 }
 

@@ -50,11 +50,29 @@ export function scoreDataset(
 ): DatasetScore {
   if (!isRevisited(dataset)) {
     const records = truth.map((record, i) => expectForm("ok" in record, record as Relevance, i, dataset, "ok"));
-    return { protocol: "plain", kappas, all: meanAveragePrecision(rankings, records, kappas) };
+    return scorePlain(rankings, records, kappas);
   }
   const records = truth.map((record, i) =>
     expectForm("easy" in record && "hard" in record, record as RevisitedRecord, i, dataset, "easy, hard, junk"),
   );
+  return scoreRevisited(rankings, records, kappas);
+}
+
+/** The plain protocol, whatever the data set is called. @throws as scoreDataset */
+export function scorePlain(
+  rankings: readonly ArrayLike<number>[],
+  records: readonly Relevance[],
+  kappas: readonly number[] = KAPPAS,
+): DatasetScore {
+  return { protocol: "plain", kappas, all: meanAveragePrecision(rankings, records, kappas) };
+}
+
+/** The three levels, whatever the data set is called. @throws as scoreDataset */
+export function scoreRevisited(
+  rankings: readonly ArrayLike<number>[],
+  records: readonly RevisitedRecord[],
+  kappas: readonly number[] = KAPPAS,
+): DatasetScore {
   const at = (level: Level) =>
     meanOverQueries(
       rankings,

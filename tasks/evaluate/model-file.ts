@@ -1,0 +1,42 @@
+/** @file From `demo_eval.net_path` to a checkpoint on disk: a URL, a file, or a folder of an experiment. */
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync, statSync } from "node:fs";
+import { isAbsolute, join, resolve } from "node:path";
+import { MissingDataError } from "../../base/errors.js";
+
+/** Fetches a URL to a file; never leaves a half-written one under that name. */
+export type Download = (url: string, file: string) => Promise<void>;
+
+/**
+ * URLs are kept in `<data folder>/models/`; a file that is there is not fetched again. Other paths are looked up in the
+ * current folder, then among the experiments; a folder stands for its `epochs/model_best.pth`.
+ * @throws MissingDataError that says where was looked, and what the download throws
+ */
+export async function findModel(
+  netPath: string,
+  folders: { readonly data: string; readonly experiments: string },
+  download: Download,
+): Promise<string> {
+  if (/^https?:\/\//.test(netPath)) {
+    const name = new URL(netPath).pathname.split("/").at(-1) || "model.pth";
+    const file = join(folders.data, "models", decodeURIComponent(name));
+    if (!existsSync(file)) await download(netPath, file);
+    return file;
+  }
+  const places = isAbsolute(netPath) ? [netPath] : [resolve(netPath), resolve(folders.experiments, netPath)];
+  const looked: string[] = [];
+  for (const place of places) {
+    for (const file of [place, join(place, "epochs", "model_best.pth")]) {
+      if (existsSync(file) && statSync(file).isFile()) return file;
+      looked.push(file);
+    }
+  }
+  throw new MissingDataError("ModelMissing", `model ${netPath}: not found; looked for ${looked.join(", ")}`);
+}
+
+/** SHA-256 of a file in hex, without holding it in memory. */
+export async function fileSha256(file: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(file)) hash.update(chunk);
+  return hash.digest("hex");
+}

@@ -1,0 +1,88 @@
+/** @file `fire-gpu eval` without its command line: from a configuration file to results on disk and in memory. */
+import { mkdirSync } from "node:fs";
+import { dirname, join, resolve, sep } from "node:path";
+import type { AsmkBackend } from "../../asmk/backend.js";
+import { writeFileAtomic } from "../../base/atomic.js";
+import { packageRoot } from "../../base/paths.js";
+import { loadDataset } from "../../data/datasets/load.js";
+import { ImageLoader } from "../../data/loader.js";
+import type { RetrievalNetwork } from "../../nets/network.js";
+import { loadEvalConfig } from "../config/load.js";
+import type { Override } from "../config/override.js";
+import { withAbsolutePaths } from "../config/paths.js";
+import { writeYaml } from "../config/yaml.js";
+import type { Progress } from "../progress.js";
+import { EvalLog } from "./eval-log.js";
+import { evaluate } from "./evaluate.js";
+import { type Download, fileSha256, findModel } from "./model-file.js";
+import { type EvalResult, resultJson } from "./results.js";
+
+/** A network and an ASMK backend on one device. */
+export interface OpenModel {
+  readonly network: RetrievalNetwork;
+  readonly backend: AsmkBackend;
+  /** Name of the device, for reports. */
+  readonly device: string;
+  close(): void | Promise<void>;
+}
+
+/** What an evaluation needs from outside; tests bring a small network of their own. */
+export interface EvalTools {
+  openModel(checkpoint: string, gpuId: number | null): Promise<OpenModel>;
+  readonly download: Download;
+}
+
+export interface EvalOptions {
+  /** A file, or the name of a bundled one. */
+  readonly config: string;
+  readonly overrides?: readonly Override[];
+  readonly progress: Progress;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Evaluates. Writes `eval.log`, `eval_params.yml`, `<data set>_queries.pkl` and `results.json` into the experiment's
+ * folder, and keeps features and codebook in its `cache/`, where the next run, or one after a kill, finds them.
+ * @throws FireGpuError of every class; Interrupted after the signal
+ */
+export async function runEvaluation(options: EvalOptions, tools: EvalTools): Promise<EvalResult> {
+  const { file, experiment, params: read } = loadEvalConfig(options.config, options.overrides);
+  const bundled = resolve(file).startsWith(join(packageRoot(), "configs") + sep);
+  const params = withAbsolutePaths(read, bundled ? "." : dirname(file));
+  const { data_folder, exp_folder, net_path, gpu_id } = params.demo_eval;
+  const root = resolve(data_folder);
+  const folder = resolve(exp_folder, experiment);
+  mkdirSync(folder, { recursive: true });
+  const log = new EvalLog(join(folder, "eval.log"), options.progress);
+  writeFileAtomic(join(folder, "eval_params.yml"), writeYaml(params));
+
+  const checkpoint = await findModel(net_path, { data: root, experiments: resolve(exp_folder) }, tools.download);
+  const sha256 = await fileSha256(checkpoint);
+  const loader = new ImageLoader();
+  try {
+    const opened = await tools.openModel(checkpoint, gpu_id);
+    try {
+      const { network, backend, device } = opened;
+      log.note(`${network.kind} ${network.architecture} from ${checkpoint} on ${device}`);
+      const store = { folder: join(folder, "cache"), loader, progress: log, signal: options.signal };
+      const results = await evaluate({
+        params,
+        folder,
+        model: { network, sha256 },
+        store,
+        log,
+        backend,
+        dataset: (spec, checkFiles) => loadDataset(spec, { root, checkFiles }),
+        signal: options.signal,
+      });
+      const model = { file: checkpoint, sha256, kind: network.kind, architecture: network.architecture };
+      const result: EvalResult = { experiment, folder, model, device, results };
+      writeFileAtomic(join(folder, "results.json"), `${JSON.stringify(resultJson(result), null, 1)}\n`);
+      return result;
+    } finally {
+      await opened.close();
+    }
+  } finally {
+    await loader.close();
+  }
+}
