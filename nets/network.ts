@@ -1,5 +1,5 @@
 /** @file What every retrieval network offers to the tasks above it: local and global descriptors of one photo. */
-import type { RgbImage } from "../base/image.js";
+import type { ImageInput } from "../base/image.js";
 
 /**
  * The selected local descriptors of one image, strongest first (ties: candidate order).
@@ -31,9 +31,9 @@ export interface RetrievalNetwork {
   readonly outputDim: number;
   /** The `net_params.runtime` of the checkpoint, where it has one. */
   readonly runtime: Readonly<RuntimeParams>;
-  extractLocal(image: RgbImage, options: LocalOptions): Promise<LocalFeatures>;
+  extractLocal(image: ImageInput, options: LocalOptions): Promise<LocalFeatures>;
   /** L2-normalised global descriptor, outputDim values. */
-  extractGlobal(image: RgbImage, scales: readonly number[]): Promise<Float32Array>;
+  extractGlobal(image: ImageInput, scales: readonly number[]): Promise<Float32Array>;
   /** Frees the weights on the device. */
   destroy(): void;
 }

@@ -53,8 +53,10 @@ export class GoldenCase {
     return this.opened;
   }
 
+  /** Is the tensor stored, or (bigger ones) its float64 form only? */
   has(name: string): boolean {
-    return existsSync(join(this.dir, "tensors.safetensors")) && this.tensors.has(name);
+    if (!existsSync(join(this.dir, "tensors.safetensors"))) return false;
+    return this.tensors.has(name) || this.tensors.has(this.note(name)?.f64_tensor ?? name);
   }
 
   read(name: string): HostTensor {

@@ -4,9 +4,15 @@ import type { CaseHandler } from "./case.js";
 export const kinds: Record<string, () => Promise<CaseHandler>> = {
   dataset_pickles: async () => (await import("./kinds/dataset_pickles.js")).default,
   image_preprocess: async () => (await import("./kinds/image_preprocess.js")).default,
+  checkpoint_formats: async () => (await import("./kinds/checkpoint_formats.js")).default,
   weight_generator: async () => (await import("./kinds/weight_generator.js")).default,
   asmk: async () => (await import("./kinds/asmk.js")).default,
   asmk_hamming: async () => (await import("./kinds/asmk_hamming.js")).default,
   asmk_kmeans: async () => (await import("./kinds/asmk_kmeans.js")).default,
   evaluation: async () => (await import("./kinds/evaluation.js")).default,
+  resnet_backbone: async () => (await import("./kinds/resnet_backbone.js")).default,
+  resnet_block: async () => (await import("./kinds/resnet_block.js")).default,
+  lit_module: async () => (await import("./kinds/lit_module.js")).default,
+  fire_net: async () => (await import("./kinds/fire_net.js")).default,
+  how_net: async () => (await import("./kinds/how_net.js")).default,
 };

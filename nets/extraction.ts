@@ -1,0 +1,165 @@
+/**
+ * @file Multi-scale extraction, common to FIRe and HOW: photo bytes go up, each scale runs through the network, the
+ * strongest descriptors of all scales come down. One plan, and so one submit, an image; a second image of the same size
+ * replays it.
+ */
+import type { ImageInput } from "../base/image.js";
+import { f16ToNumber, numberToF16 } from "../base/tensor.js";
+import type { Device } from "../engine/device.js";
+import { run } from "../engine/op.js";
+import { normalise } from "../engine/ops/normalise.js";
+import { type ResizeConvention, rescale } from "../engine/ops/resize.js";
+import { concatRows, gatherRows, strongest, weightedSum } from "../engine/ops/select.js";
+import type { Plan } from "../engine/plan.js";
+import type { Tensor } from "../engine/tensor.js";
+import type { LocalFeatures, LocalOptions, RuntimeParams } from "./network.js";
+
+/** Candidates of one scale: aligned rows, and the size of the map they lie on (row-major, y outer). */
+export type Candidates = {
+  /** [count, D padded to 4] */
+  readonly descriptors: Tensor;
+  /** [count] */
+  readonly strengths: Tensor;
+};
+
+/** What a network does with one rescaled, normalised image [1, H, W, 4]. `map` tells the width of the candidate map. */
+export interface ScaleNetwork {
+  readonly convention: ResizeConvention;
+  candidates(image: Tensor): { rows: Candidates; mapWidth: number };
+}
+
+let plans = 0;
+
+export class Extractor {
+  private readonly id = `extract${plans++}/`;
+  /** Widths of the candidate maps by plan, known from the capture. */
+  private readonly maps = new Map<string, { counts: number[]; widths: number[] }>();
+
+  constructor(
+    private readonly device: Device,
+    private readonly network: ScaleNetwork,
+    private readonly runtime: RuntimeParams,
+    private readonly outputDim: number,
+  ) {}
+
+  /** Local features of one image (fire.md §1.7, how.md §1). */
+  async local(image: ImageInput, { scales, featuresNum }: LocalOptions): Promise<LocalFeatures> {
+    const key = `${this.id}local/${sizeKey(image)}/${scales}/${featuresNum}`;
+    let keep = 0;
+    const plan = this.plan(key, image, scales, (descriptors, strengths) => {
+      keep = featuresNum === null ? 0 : Math.min(featuresNum, strengths.elements);
+      // without a limit everything is read back and ordered here: sorting 25,000 candidates is no work for one workgroup
+      if (keep === 0) return [strengths, descriptors];
+      const order = strongest(this.device, strengths, keep);
+      return [strengths, run(this.device, gatherRows, [descriptors, order], {}), order];
+    });
+    const [strengths, rows, order] = (await plan.run(image.data)) as [
+      Float32Array,
+      Float32Array,
+      Uint32Array | undefined,
+    ];
+    const { counts, widths } = this.maps.get(key)!;
+    const places = order ?? sortedOrder(strengths);
+    return this.assemble(strengths, rows, places, order !== undefined, scales, counts, widths);
+  }
+
+  /** Σ strength · descriptor over all scales, divided by (its norm + 1e-6) (fire.md §1.6). */
+  async global(image: ImageInput, scales: readonly number[], divideByMaximum: boolean): Promise<Float32Array> {
+    const key = `${this.id}global/${sizeKey(image)}/${scales}`;
+    const plan = this.plan(key, image, scales, (descriptors, strengths) => {
+      return [strengths, run(this.device, weightedSum, [descriptors, strengths], {})];
+    });
+    const [strengths, partial] = (await plan.run(image.data)) as Float32Array[];
+    const scale = divideByMaximum ? 1 / strengths.reduce((a, b) => Math.max(a, b), 0) : 1;
+    const columns = Math.ceil(this.outputDim / 4) * 4;
+    const sum = new Float64Array(this.outputDim);
+    for (let at = 0; at < partial.length; at += columns)
+      for (let d = 0; d < this.outputDim; d++) sum[d] += partial[at + d] * scale;
+    const norm = Math.sqrt(sum.reduce((s, v) => s + v * v, 0)) + 1e-6;
+    return Float32Array.from(sum, (v) => v / norm);
+  }
+
+  /** Forgets the plans of this network. */
+  free(): void {
+    this.device.plans.dropAll(this.id);
+    this.maps.clear();
+  }
+
+  private plan(
+    key: string,
+    image: ImageInput,
+    scales: readonly number[],
+    finish: (descriptors: Tensor, strengths: Tensor) => Tensor[],
+  ): Plan {
+    return this.device.plans.get(key, () => {
+      const counts: number[] = [];
+      const widths: number[] = [];
+      this.maps.set(key, { counts, widths });
+      const { width, height } = image;
+      const [mean, std] = this.runtime.meanStd;
+      return this.device.plan((input) => {
+        const full =
+          image.data instanceof Float32Array
+            ? input([1, height, width, 4], "f32")
+            : run(this.device, normalise, [input([height * width * 3], "u8")], { height, width, mean, std });
+        const parts = scales.map((s) =>
+          this.device.scope((): Candidates => {
+            const { rows, mapWidth } = this.network.candidates(rescale(this.device, full, s, this.network.convention));
+            counts.push(rows.strengths.elements);
+            widths.push(mapWidth);
+            return rows;
+          }),
+        );
+        return finish(
+          concatRows(
+            this.device,
+            parts.map((p) => p.descriptors),
+          ),
+          concatRows(
+            this.device,
+            parts.map((p) => p.strengths),
+          ),
+        );
+      });
+    });
+  }
+
+  private assemble(
+    strengths: Float32Array,
+    rows: Float32Array,
+    order: Uint32Array,
+    gathered: boolean,
+    scales: readonly number[],
+    counts: readonly number[],
+    widths: readonly number[],
+  ): LocalFeatures {
+    const dim = this.outputDim;
+    const columns = Math.ceil(dim / 4) * 4;
+    const count = order.length;
+    const descriptors = new Float32Array(count * dim);
+    const out = {
+      strengths: new Float32Array(count),
+      locations: new Int16Array(count * 2),
+      scales: new Float32Array(count),
+    };
+    for (let i = 0; i < count; i++) {
+      const row = gathered ? i : order[i];
+      descriptors.set(rows.subarray(row * columns, row * columns + dim), i * dim);
+      let cell = order[i];
+      let s = 0;
+      while (cell >= counts[s]) cell -= counts[s++];
+      out.strengths[i] = strengths[order[i]];
+      out.locations[2 * i] = cell % widths[s];
+      out.locations[2 * i + 1] = Math.floor(cell / widths[s]);
+      out.scales[i] = f16ToNumber(numberToF16(scales[s]));
+    }
+    return { count, dim, descriptors, ...out };
+  }
+}
+
+const sizeKey = ({ width, height, data }: ImageInput) => `${width}x${height}${data instanceof Float32Array ? "f" : ""}`;
+
+/** All indices by strength descending, then index ascending. */
+function sortedOrder(strengths: Float32Array): Uint32Array {
+  return Uint32Array.from(strengths.keys()).sort((i, j) => strengths[j] - strengths[i] || i - j);
+}

@@ -1,0 +1,116 @@
+/**
+ * @file FIRe (Weinzaepfel, Lucas, Larlus, Kalantidis: "Learning super-features for image retrieval", ICLR 2022):
+ * ResNet trunk → LIT → strength (L2 norm) → whitening to 128 dimensions (fire.md §1).
+ */
+import { FileFormatError } from "../base/errors.js";
+import type { ImageInput } from "../base/image.js";
+import type { Device } from "../engine/device.js";
+import { run } from "../engine/op.js";
+import { rowNorm } from "../engine/ops/row-reduce.js";
+import type { Tensor } from "../engine/tensor.js";
+import { type Candidates, Extractor, type ScaleNetwork } from "./extraction.js";
+import { Linear } from "./layers.js";
+import { Lit, type LitResult } from "./lit.js";
+import type { LocalFeatures, LocalOptions, RetrievalNetwork, RuntimeParams } from "./network.js";
+import { type NetParams, runtimeOf } from "./params.js";
+import { ResNet } from "./resnet.js";
+import type { State } from "./state.js";
+
+const STRENGTH_EPSILON = 1e-10;
+
+/** Everything FIRe computes at one scale, for tests and for showing attention. */
+export type FireScale = {
+  /** Before whitening [N, dim of LIT]. */
+  readonly raw: Tensor;
+  /** After whitening [N, outputDim padded to 4]. */
+  readonly superFeatures: Tensor;
+  readonly strengths: Tensor;
+  /** [N, locations padded to 4], each row sums to one. */
+  readonly attention: Tensor;
+};
+
+export class FireNetwork implements RetrievalNetwork, ScaleNetwork {
+  readonly kind = "fire";
+  readonly convention = "given-scale";
+  readonly architecture: string;
+  readonly outputDim: number;
+  readonly runtime: RuntimeParams;
+  private readonly trunk: ResNet;
+  private readonly lit: Lit;
+  private readonly reduction: Linear | undefined;
+  private readonly extractor: Extractor;
+
+  /** @throws FileFormatError listing the weights that are missing, misshapen or unexpected. */
+  constructor(
+    private readonly device: Device,
+    state: State,
+    params: NetParams,
+  ) {
+    if (!params.lit)
+      throw new FileFormatError("NotACheckpoint", state.source, "net_params.lit: expected T, N and dim, got nothing");
+    this.architecture = params.architecture;
+    this.runtime = runtimeOf(params);
+    this.trunk = new ResNet(device, state.below("features."), {
+      architecture: params.architecture,
+      skipLayer: params.skip_layer,
+      strideOnFirst: params.stride_on_first,
+    });
+    this.lit = new Lit(device, state.below("lit."), params.lit, this.trunk.channels);
+    const { dim } = params.lit;
+    this.outputDim = params.dim_reduction?.dim ?? dim;
+    if (params.dim_reduction) this.reduction = whitening(device, state, this.outputDim, dim);
+    this.extractor = new Extractor(device, this, this.runtime, this.outputDim);
+  }
+
+  /** One scale in full; `image` is normalised and rescaled [1, H, W, 4]. */
+  forward(image: Tensor): FireScale {
+    return this.device.scope((): FireScale => {
+      const result = this.attend(image);
+      const { descriptors, strengths } = this.describe(result);
+      const attention = this.lit.attentionMaps(result);
+      return { raw: result.superFeatures, superFeatures: descriptors, strengths, attention };
+    });
+  }
+
+  candidates(image: Tensor) {
+    const rows = this.device.scope((): Candidates => this.describe(this.attend(image)));
+    // FIRe's super-features count as a map one wide and N high
+    return { rows, mapWidth: 1 };
+  }
+
+  extractLocal(image: ImageInput, options: LocalOptions): Promise<LocalFeatures> {
+    return this.extractor.local(image, options);
+  }
+
+  extractGlobal(image: ImageInput, scales: readonly number[]): Promise<Float32Array> {
+    return this.extractor.global(image, scales, false);
+  }
+
+  private attend(image: Tensor): LitResult {
+    const map = this.trunk.forward(image);
+    const [, h, w, c] = map.shape;
+    const result = this.lit.forward(map.view([h * w, c]));
+    map.free();
+    return result;
+  }
+
+  /** Strength is taken before the whitening (fire.md §1.3). */
+  private describe({ superFeatures: raw }: LitResult): Candidates {
+    const strengths = run(this.device, rowNorm, [raw], { epsilon: STRENGTH_EPSILON });
+    const descriptors = this.reduction?.forward(raw) ?? raw;
+    return { descriptors, strengths };
+  }
+
+  destroy(): void {
+    this.extractor.free();
+    this.trunk.free();
+    this.lit.free();
+    this.reduction?.free();
+  }
+}
+
+/** The fixed PCA-whitening, stored as a 1×1 convolution `dim_reduction` (fire.md §1.4). */
+export function whitening(device: Device, state: State, dim: number, inputDim: number): Linear {
+  const weight = state.get("dim_reduction.weight", [dim, inputDim, 1, 1]);
+  return new Linear(device, weight, state.get("dim_reduction.bias", [dim]), dim, inputDim);
+}

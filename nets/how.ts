@@ -1,0 +1,104 @@
+/**
+ * @file HOW (Tolias, Jenicek, Chum: "Learning and aggregating deep local descriptors for instance-level recognition",
+ * ECCV 2020): ResNet trunk; attention is the L2 norm of its features; these are smoothed and whitened (how.md §1).
+ */
+import { FileFormatError } from "../base/errors.js";
+import type { ImageInput } from "../base/image.js";
+import type { Device } from "../engine/device.js";
+import { run } from "../engine/op.js";
+import { averagePool } from "../engine/ops/pool.js";
+import { rowNorm } from "../engine/ops/row-reduce.js";
+import type { Tensor } from "../engine/tensor.js";
+import { Extractor, type ScaleNetwork } from "./extraction.js";
+import { whitening } from "./fire.js";
+import type { Linear } from "./layers.js";
+import type { LocalFeatures, LocalOptions, RetrievalNetwork, RuntimeParams } from "./network.js";
+import { type NetParams, runtimeOf } from "./params.js";
+import { ResNet } from "./resnet.js";
+import type { State } from "./state.js";
+
+const ATTENTION_EPSILON = 1e-10;
+
+/** Everything HOW computes at one scale: rows are the cells of the map, row-major. */
+export type HowScale = {
+  /** [cells, outputDim padded to 4] */
+  readonly features: Tensor;
+  /** [cells], not divided by the maximum. */
+  readonly attention: Tensor;
+};
+
+export class HowNetwork implements RetrievalNetwork, ScaleNetwork {
+  readonly kind = "how";
+  readonly convention = "true-ratio";
+  readonly architecture: string;
+  readonly outputDim: number;
+  readonly runtime: RuntimeParams;
+  private readonly trunk: ResNet;
+  private readonly reduction: Linear | undefined;
+  private readonly smoothing: number | undefined;
+  private readonly extractor: Extractor;
+
+  /** @throws FileFormatError listing the weights that are missing, misshapen or unexpected. */
+  constructor(
+    private readonly device: Device,
+    state: State,
+    params: NetParams,
+  ) {
+    this.architecture = params.architecture;
+    this.runtime = runtimeOf(params);
+    this.smoothing = params.smoothing?.kernel_size;
+    if (this.smoothing !== undefined && this.smoothing % 2 === 0)
+      throw new FileFormatError(
+        "NotACheckpoint",
+        state.source,
+        `net_params.smoothing.kernel_size: expected an odd size (an even one moves features away from their attention), got ${this.smoothing}`,
+      );
+    this.trunk = new ResNet(device, state.below("features."), {
+      architecture: params.architecture,
+      skipLayer: params.skip_layer,
+      strideOnFirst: params.stride_on_first,
+    });
+    this.outputDim = params.dim_reduction?.dim ?? this.trunk.channels;
+    if (params.dim_reduction) this.reduction = whitening(device, state, this.outputDim, this.trunk.channels);
+    this.extractor = new Extractor(device, this, this.runtime, this.outputDim);
+  }
+
+  /** One scale; `image` is normalised and rescaled [1, H, W, 4]. The attention is taken before the smoothing. */
+  forward(image: Tensor): HowScale & { map: readonly [height: number, width: number] } {
+    let map: readonly [number, number] = [0, 0];
+    const result = this.device.scope((): HowScale => {
+      const x = this.trunk.forward(image);
+      const [, h, w, c] = x.shape;
+      map = [h, w];
+      const attention = run(this.device, rowNorm, [x.view([h * w, c])], { epsilon: ATTENTION_EPSILON });
+      const k = this.smoothing;
+      const smooth = k ? run(this.device, averagePool, [x], { kernel: k, stride: 1, padding: (k - 1) / 2 }) : x;
+      smooth.reshape([h * w, c]);
+      return { features: this.reduction?.forward(smooth) ?? smooth, attention };
+    });
+    return { ...result, map };
+  }
+
+  candidates(image: Tensor) {
+    const { features, attention, map } = this.forward(image);
+    return { rows: { descriptors: features, strengths: attention }, mapWidth: map[1] };
+  }
+
+  /** Strengths are divided by their maximum over all scales, as the reference returns them. */
+  async extractLocal(image: ImageInput, options: LocalOptions): Promise<LocalFeatures> {
+    const found = await this.extractor.local(image, options);
+    // sorted, so the first is the maximum over all scales and positions
+    const maximum = found.strengths[0];
+    return { ...found, strengths: found.strengths.map((v) => v / maximum) };
+  }
+
+  extractGlobal(image: ImageInput, scales: readonly number[]): Promise<Float32Array> {
+    return this.extractor.global(image, scales, true);
+  }
+
+  destroy(): void {
+    this.extractor.free();
+    this.trunk.free();
+    this.reduction?.free();
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * @file ResNet trunks (He et al. 2016), torchvision's layout: conv1, bn1, maxpool, layer1 … layer4.
+ * `skipLayer` drops the last stages (fire.md §1.1); batch norm is folded.
+ */
+import { UsageError } from "../base/errors.js";
+import type { Device } from "../engine/device.js";
+import { run } from "../engine/op.js";
+import { maxPool } from "../engine/ops/pool.js";
+import type { Tensor } from "../engine/tensor.js";
+import { ConvBN } from "./layers.js";
+import type { State } from "./state.js";
+
+/** Blocks a stage, and whether blocks are bottlenecks (1×1, 3×3, 1×1 to four times the width). */
+const ARCHITECTURES: Readonly<Record<string, { bottleneck: boolean; blocks: readonly number[] }>> = {
+  resnet18: { bottleneck: false, blocks: [2, 2, 2, 2] },
+  resnet34: { bottleneck: false, blocks: [3, 4, 6, 3] },
+  resnet50: { bottleneck: true, blocks: [3, 4, 6, 3] },
+  resnet101: { bottleneck: true, blocks: [3, 4, 23, 3] },
+  resnet152: { bottleneck: true, blocks: [3, 8, 36, 3] },
+};
+
+export const RESNET_NAMES = Object.keys(ARCHITECTURES);
+
+export interface ResNetOptions {
+  readonly architecture: string;
+  /** Stages dropped from the end; 1 leaves stride 16. */
+  readonly skipLayer: number;
+  /**
+   * Where the stride of a bottleneck stage sits: on the 3×3 (torchvision, "v1.5") or on the first 1×1 (the original v1,
+   * and the weights that Keras ships).
+   */
+  readonly strideOnFirst?: boolean;
+}
+
+/** Channels of the last retained stage. @throws UsageError for an architecture that is not a ResNet. */
+export function trunkChannels(options: ResNetOptions): number {
+  const { bottleneck } = architectureOf(options);
+  return (bottleneck ? 2048 : 512) / 2 ** options.skipLayer;
+}
+
+function architectureOf({ architecture, skipLayer }: ResNetOptions) {
+  const found = ARCHITECTURES[architecture];
+  if (!found)
+    throw new UsageError(
+      "UNSUPPORTED_ARCHITECTURE",
+      `nets: trunk "${architecture}" is not supported — expected one of ${RESNET_NAMES.join(", ")}`,
+    );
+  if (!(Number.isInteger(skipLayer) && skipLayer >= 0 && skipLayer <= 3))
+    throw new UsageError("BAD_SKIP_LAYER", `nets: skip_layer — expected 0 to 3, got ${skipLayer}`);
+  return found;
+}
+
+/** One residual block; `forward` returns a new tensor and leaves its input alone. */
+export class Block {
+  private readonly convs: ConvBN[];
+  private readonly shortcut: ConvBN | undefined;
+
+  constructor(
+    private readonly device: Device,
+    state: State,
+    options: { bottleneck: boolean; inChannels: number; width: number; stride: number; strideOnFirst?: boolean },
+  ) {
+    const { bottleneck, inChannels, width, stride } = options;
+    const first = options.strideOnFirst ? stride : 1;
+    const out = bottleneck ? width * 4 : width;
+    const conv = (i: number, o: number, c: number, kernel: number, s: number) =>
+      new ConvBN(device, state, `conv${i}`, `bn${i}`, {
+        outChannels: o,
+        inChannels: c,
+        kernel,
+        stride: s,
+        padding: (kernel - 1) / 2,
+      });
+    this.convs = bottleneck
+      ? [conv(1, width, inChannels, 1, first), conv(2, width, width, 3, stride / first), conv(3, out, width, 1, 1)]
+      : [conv(1, width, inChannels, 3, stride), conv(2, width, width, 3, 1)];
+    if (stride !== 1 || inChannels !== out)
+      this.shortcut = new ConvBN(device, state, "downsample.0", "downsample.1", {
+        outChannels: out,
+        inChannels,
+        kernel: 1,
+        stride,
+        padding: 0,
+      });
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.device.scope(() => {
+      let y = x;
+      for (const conv of this.convs.slice(0, -1)) {
+        const next = conv.forward(y, true);
+        if (y !== x) y.free();
+        y = next;
+      }
+      const identity = this.shortcut ? this.shortcut.forward(x, false) : x;
+      return this.convs.at(-1)!.forward(y, true, identity);
+    });
+  }
+
+  free(): void {
+    for (const c of this.convs) c.free();
+    this.shortcut?.free();
+  }
+}
+
+export class ResNet {
+  private readonly stem: ConvBN;
+  private readonly stages: Block[][] = [];
+  /** Channels of the result. */
+  readonly channels: number;
+
+  /** @param state weights under the positional names `0.weight`, `1.*`, `4.0.conv1.weight`, … of the sequential trunk. */
+  constructor(
+    private readonly device: Device,
+    state: State,
+    options: ResNetOptions,
+  ) {
+    const { bottleneck, blocks } = architectureOf(options);
+    this.channels = trunkChannels(options);
+    this.stem = new ConvBN(device, state, "0", "1", {
+      outChannels: 64,
+      inChannels: 3,
+      kernel: 7,
+      stride: 2,
+      padding: 3,
+    });
+    let inChannels = 64;
+    for (let stage = 0; stage < 4 - options.skipLayer; stage++) {
+      const width = 64 * 2 ** stage;
+      const list: Block[] = [];
+      for (let b = 0; b < blocks[stage]; b++) {
+        const stride = b === 0 && stage > 0 ? 2 : 1;
+        list.push(
+          new Block(device, state.below(`${4 + stage}.${b}.`), {
+            bottleneck,
+            inChannels,
+            width,
+            stride,
+            strideOnFirst: options.strideOnFirst,
+          }),
+        );
+        inChannels = bottleneck ? width * 4 : width;
+      }
+      this.stages.push(list);
+    }
+  }
+
+  /**
+   * Image [1, H, W, 4] → feature map [1, ceil(H/stride), ceil(W/stride), channels].
+   * @param watch is shown the result of conv1+bn+relu, maxpool and each stage, by name; for tests.
+   */
+  forward(image: Tensor, watch?: (name: string, x: Tensor) => void): Tensor {
+    const stem = this.stem.forward(image, true);
+    watch?.("conv1", stem);
+    let x = run(this.device, maxPool, [stem], { kernel: 3, stride: 2, padding: 1 });
+    stem.free();
+    watch?.("maxpool", x);
+    this.stages.forEach((blocks, i) => {
+      for (const block of blocks) {
+        const next = block.forward(x);
+        x.free();
+        x = next;
+      }
+      watch?.(`layer${i + 1}`, x);
+    });
+    return x;
+  }
+
+  free(): void {
+    this.stem.free();
+    for (const block of this.stages.flat()) block.free();
+  }
+}

@@ -1,0 +1,70 @@
+/** @file HOW in evaluation mode: every scale, local selection, global descriptor. */
+import { rescale } from "../../../engine/ops/resize.js";
+import { HowNetwork } from "../../../nets/how.js";
+import { parseNetParams } from "../../../nets/params.js";
+import type { CaseHandler, Check } from "../case.js";
+import { caseImage, caseState, checkLocal, columnsFirst, sharedDevice, subsetStep, uploadImage } from "../networks.js";
+
+const run: CaseHandler = async (golden) => {
+  const device = await sharedDevice();
+  const state = caseState(golden);
+  const net = new HowNetwork(device, state, parseNetParams(golden.json.net_params, golden.name));
+  state.finish();
+  const image = caseImage(golden);
+  const scales: number[] = golden.json.scales;
+  const maps: { features: Float32Array; attention: Float32Array }[] = [];
+  for (const scale of scales) {
+    const { features, attention } = device.scope(() => {
+      const result = net.forward(rescale(device, uploadImage(device, image, net.runtime), scale, net.convention));
+      return { features: result.features, attention: result.attention };
+    });
+    const [f, a] = (await device.read(features, attention)) as Float32Array[];
+    maps.push({ features: f, attention: a });
+    for (const t of [features, attention]) t.free();
+  }
+  const maximum = Math.max(...maps.map((m) => m.attention.reduce((a, b) => Math.max(a, b), 0)));
+  const checks: Check[] = [];
+  for (const [k, { features, attention }] of maps.entries()) {
+    const cells = attention.length;
+    const name = `s${k}/feat`;
+    if (golden.has(name))
+      checks.push(
+        golden.compare(
+          name,
+          columnsFirst(features, cells, features.length / cells, net.outputDim, subsetStep(golden, name)),
+        ),
+      );
+    if (golden.has(`s${k}/strength`))
+      checks.push(
+        golden.compare(
+          `s${k}/strength`,
+          attention.map((v) => v / maximum),
+        ),
+      );
+    if (golden.has(`s${k}/att`))
+      checks.push(
+        golden.compare(
+          `s${k}/att`,
+          attention.map((v) => v / maximum),
+        ),
+      );
+  }
+  if (golden.has("global_ms")) checks.push(golden.compare("global_ms", await net.extractGlobal(image, scales)));
+  if (golden.has("global_ss")) checks.push(golden.compare("global_ss", await net.extractGlobal(image, [1])));
+  const lists: Record<string, { features_num: number | null; scales: number[] }> = golden.json.forward_local ?? {};
+  for (const [name, options] of Object.entries(lists)) {
+    if (!golden.has(`${name}/desc`)) continue;
+    checks.push(
+      ...checkLocal(
+        golden,
+        name,
+        await net.extractLocal(image, { scales: options.scales, featuresNum: options.features_num }),
+      ),
+    );
+  }
+  if (golden.has("local/desc"))
+    checks.push(...checkLocal(golden, "local", await net.extractLocal(image, { scales, featuresNum: 1000 })));
+  net.destroy();
+  return checks;
+};
+export default run;
