@@ -1,6 +1,6 @@
 /** @file numpy inside pickles: dtypes, arrays and scalars built from their stored state, sizes checked first. */
-import { type DType, f16ToNumber, type TensorData } from "../base/tensor.js";
-import { bytesPerElement, checkedCount, elementsOf, ownBuffer } from "./dtypes.js";
+import type { DType, TensorData } from "../base/tensor.js";
+import { bytesOf, bytesPerElement, checkedCount, elementsOf, ownBuffer } from "./dtypes.js";
 import { BuildError, NdArray, NumpyScalar, ObjectArray, PyOpaque, PyTuple, type PyValue } from "./python.js";
 
 const bad = (message: string) => new BuildError("MalformedPickle", message);
@@ -110,11 +110,7 @@ export function arrayFrom(shape: PyValue, dtype: PyValue, fortran: boolean, data
 export function scalarFrom(dtype: PyValue, data: PyValue): NumpyScalar | PyValue {
   const array = arrayFrom(new PyTuple([]), dtype, false, data);
   if (array instanceof ObjectArray) return array.items[0];
-  const value = array.data[0];
-  if (array.dtype === "BOOL") return new NumpyScalar("BOOL", value !== 0);
-  if (array.dtype === "F16") return new NumpyScalar("F16", f16ToNumber(value as number));
-  const number = Number(value);
-  return new NumpyScalar(array.dtype, typeof value === "bigint" && !Number.isSafeInteger(number) ? value : number);
+  return NumpyScalar.fromBytes(array.dtype, bytesOf(array.data));
 }
 
 /** The bytes of a text whose characters are all below 256. @throws BuildError otherwise. */

@@ -20,8 +20,8 @@
  * | torch objects       | a PyOpaque of formats/torch-values.ts   | the same                                   |
  */
 import type { FileFailure } from "../base/errors.js";
-import { type DType, type HostTensor, numberToF16, type TensorData } from "../base/tensor.js";
-import { bytesOf, bytesPerElement, elementsOf } from "./dtypes.js";
+import { type DType, f16ToNumber, type HostTensor, numberToF16, type TensorData } from "../base/tensor.js";
+import { bytesOf, bytesPerElement, elementsOf, ownBuffer } from "./dtypes.js";
 
 export type PyValue =
   | null
@@ -102,6 +102,15 @@ export class NumpyScalar {
     readonly dtype: DType,
     readonly value: number | bigint | boolean,
   ) {}
+
+  /** From the little-endian bytes of one element. */
+  static fromBytes(dtype: DType, bytes: Uint8Array): NumpyScalar {
+    const raw = elementsOf(dtype, ownBuffer(bytes))[0];
+    if (dtype === "BOOL") return new NumpyScalar(dtype, raw !== 0);
+    if (dtype === "F16") return new NumpyScalar(dtype, f16ToNumber(raw as number));
+    const number = Number(raw);
+    return new NumpyScalar(dtype, typeof raw === "bigint" && !Number.isSafeInteger(number) ? raw : number);
+  }
 
   /** The value's little-endian bytes. */
   bytes(): Uint8Array {

@@ -2,54 +2,25 @@
  * @file safetensors: 8-byte little-endian header length, JSON header, raw little-endian data.
  * Reading checks every offset against the file before a view is made; tensors are copied out on demand.
  */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { FileFormatError } from "../base/errors.js";
-import type { DType, HostTensor, TensorData } from "../base/tensor.js";
-import { elementCount } from "../base/tensor.js";
-
-const bytesOf: Record<DType, number> = {
-  F64: 8,
-  F32: 4,
-  F16: 2,
-  BF16: 2,
-  I64: 8,
-  I32: 4,
-  I16: 2,
-  I8: 1,
-  U8: 1,
-  BOOL: 1,
-  U16: 2,
-  U32: 4,
-  U64: 8,
-};
-
-const arrayOf: Record<DType, new (buffer: ArrayBuffer) => TensorData> = {
-  F64: Float64Array,
-  F32: Float32Array,
-  F16: Uint16Array,
-  BF16: Uint16Array,
-  I64: BigInt64Array,
-  I32: Int32Array,
-  I16: Int16Array,
-  I8: Int8Array,
-  U8: Uint8Array,
-  BOOL: Uint8Array,
-  U16: Uint16Array,
-  U32: Uint32Array,
-  U64: BigUint64Array,
-};
+import { type FileFailure, FileFormatError } from "../base/errors.js";
+import type { DType, HostTensor } from "../base/tensor.js";
+import { bytesOf, bytesPerElement, checkedCount, elementsOf, isDType } from "./dtypes.js";
+import { type ByteSource, fileSource } from "./source.js";
 
 interface Entry {
   dtype: DType;
-  shape: number[];
+  shape: readonly number[];
   begin: number;
   end: number;
 }
 
+/** The limit of the format's own reader. */
+const maxHeader = 100_000_000;
+
 /** An open safetensors file: names are known, data are read per tensor. */
 export class Safetensors {
   private constructor(
-    readonly file: string,
+    private readonly source: ByteSource,
     private readonly entries: ReadonlyMap<string, Entry>,
     /** The free-form `__metadata__` of the header. */
     readonly metadata: Readonly<Record<string, string>>,
@@ -57,48 +28,42 @@ export class Safetensors {
 
   /** Reads and checks the header. @throws FileFormatError naming the file and what is wrong. */
   static open(file: string): Safetensors {
-    const fail = (kind: "Truncated" | "MalformedFile", detail: string) => new FileFormatError(kind, file, detail);
-    const fd = openSync(file, "r");
+    return Safetensors.from(fileSource(file));
+  }
+
+  /** `open` from any source of bytes. */
+  static from(source: ByteSource): Safetensors {
+    const { file, size } = source;
+    const fail = (kind: FileFailure, detail: string, cause?: unknown) =>
+      new FileFormatError(kind, file, detail, { cause });
+    if (size < 8) throw fail("Truncated", `expected at least 8 bytes, got ${size}`);
+    const length = Number(new DataView(source.read(0, 8).buffer).getBigUint64(0, true));
+    if (length < 2 || length > maxHeader) throw fail("MalformedFile", `header length ${length} is not plausible`);
+    if (8 + length > size) throw fail("Truncated", `header needs ${8 + length} bytes, the file has ${size}`);
+    let header: unknown;
     try {
-      const size = fstatSync(fd).size;
-      const head = Buffer.alloc(8);
-      if (size < 8 || readSync(fd, head, 0, 8, 0) < 8)
-        throw fail("Truncated", `expected at least 8 bytes, got ${size}`);
-      const length = Number(head.readBigUInt64LE(0));
-      if (!(length >= 2 && length <= 100_000_000))
-        throw fail("MalformedFile", `header length ${length} is not plausible`);
-      if (8 + length > size) throw fail("Truncated", `header needs ${8 + length} bytes, the file has ${size}`);
-      const json = Buffer.alloc(length);
-      readSync(fd, json, 0, length, 8);
-      let header: Record<string, unknown>;
-      try {
-        header = JSON.parse(json.toString("utf8"));
-      } catch (cause) {
-        throw new FileFormatError("MalformedFile", file, "the header is not JSON", { cause });
-      }
-      const entries = new Map<string, Entry>();
-      for (const [name, value] of Object.entries(header)) {
-        if (name === "__metadata__") continue;
-        const {
-          dtype,
-          shape,
-          data_offsets: offsets,
-        } = value as { dtype: DType; shape: number[]; data_offsets: number[] };
-        if (!(dtype in bytesOf)) throw fail("MalformedFile", `tensor ${name}: unknown dtype ${String(dtype)}`);
-        const good = Array.isArray(shape) && shape.every((d) => Number.isSafeInteger(d) && d >= 0);
-        if (!good || !Array.isArray(offsets) || offsets.length !== 2)
-          throw fail("MalformedFile", `tensor ${name}: malformed entry`);
-        const [begin, end] = offsets;
-        if (!(begin >= 0 && end - begin === elementCount(shape) * bytesOf[dtype]))
-          throw fail("MalformedFile", `tensor ${name}: [${shape}] ${dtype} does not fit offsets ${begin}..${end}`);
-        if (8 + length + end > size)
-          throw fail("Truncated", `tensor ${name} ends at byte ${8 + length + end}, the file has ${size}`);
-        entries.set(name, { dtype, shape, begin: 8 + length + begin, end: 8 + length + end });
-      }
-      return new Safetensors(file, entries, (header.__metadata__ as Record<string, string>) ?? {});
-    } finally {
-      closeSync(fd);
+      header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(source.read(8, length)));
+    } catch (cause) {
+      throw fail("MalformedFile", "the header is not JSON", cause);
     }
+    if (!isRecord(header)) throw fail("MalformedFile", "the header is not a JSON object");
+    const entries = new Map<string, Entry>();
+    let metadata: Record<string, string> = {};
+    for (const [name, value] of Object.entries(header)) {
+      if (name === "__metadata__") {
+        if (!isRecord(value) || !Object.values(value).every((v) => typeof v === "string"))
+          throw fail("MalformedFile", "__metadata__ is not an object of texts");
+        metadata = value as Record<string, string>;
+      } else entries.set(name, entryOf(name, value, 8 + length, fail));
+    }
+    const last = [...entries.values()].reduce((end, e) => Math.max(end, e.end), 0);
+    if (last > size) throw fail("Truncated", `the data end at byte ${last}, the file has ${size}`);
+    refuseOverlaps(entries, fail);
+    return new Safetensors(source, entries, metadata);
+  }
+
+  get file(): string {
+    return this.source.file;
   }
 
   get names(): string[] {
@@ -117,19 +82,15 @@ export class Safetensors {
   /** Reads one tensor. @throws FileFormatError (MissingKey) when the name is not in the file. */
   read(name: string): HostTensor {
     const { dtype, shape, begin, end } = this.entry(name);
-    const bytes = new ArrayBuffer(end - begin);
-    const fd = openSync(this.file, "r");
-    try {
-      let done = 0;
-      while (done < bytes.byteLength) {
-        const n = readSync(fd, new Uint8Array(bytes, done), 0, bytes.byteLength - done, begin + done);
-        if (n === 0) throw new FileFormatError("Truncated", this.file, `tensor ${name} is cut off`);
-        done += n;
-      }
-    } finally {
-      closeSync(fd);
-    }
-    return { dtype, shape, data: new arrayOf[dtype](bytes) };
+    return { dtype, shape, data: elementsOf(dtype, this.readBytes(name, 0, end - begin).buffer as ArrayBuffer) };
+  }
+
+  /** Some bytes of one tensor, counted from its first. */
+  readBytes(name: string, begin: number, length: number): Uint8Array {
+    const entry = this.entry(name);
+    if (entry.begin + begin + length > entry.end)
+      throw new FileFormatError("StorageOutOfBounds", this.file, `tensor ${name} has no byte ${begin + length}`);
+    return this.source.read(entry.begin + begin, length);
   }
 
   private entry(name: string): Entry {
@@ -139,34 +100,85 @@ export class Safetensors {
   }
 }
 
+/** True when the bytes begin like safetensors: a plausible length, then a JSON object. */
+export function looksLikeSafetensors(head: Uint8Array): boolean {
+  if (head.length < 9 || head[8] !== 0x7b) return false;
+  const length = new DataView(head.buffer, head.byteOffset).getBigUint64(0, true);
+  return length >= 2n && length <= BigInt(maxHeader);
+}
+
 /** All tensors of a file. */
 export function readSafetensors(file: string): Map<string, HostTensor> {
   const f = Safetensors.open(file);
   return new Map(f.names.map((n) => [n, f.read(n)]));
 }
 
-/** The bytes of a safetensors file; data are laid out in the given order, 8-byte aligned header. */
-export function encodeSafetensors(
-  tensors: Iterable<[string, HostTensor]>,
-  metadata: Record<string, string> = {},
-): Uint8Array {
-  const list = [...tensors];
-  const header: Record<string, unknown> = Object.keys(metadata).length ? { __metadata__: metadata } : {};
+/** A tensor to be written whose data are asked for when their turn comes. */
+export interface PendingTensor {
+  dtype: DType;
+  shape: readonly number[];
+  load: () => HostTensor;
+}
+
+/** The bytes of a safetensors file, piece by piece; data are laid out in the given order, 8-byte aligned header. */
+export function* safetensorsChunks(
+  tensors: ReadonlyMap<string, PendingTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Generator<Uint8Array> {
+  const header: [string, unknown][] = Object.keys(metadata).length ? [["__metadata__", metadata]] : [];
   let at = 0;
-  for (const [name, t] of list) {
-    header[name] = { dtype: t.dtype, shape: t.shape, data_offsets: [at, at + t.data.byteLength] };
-    at += t.data.byteLength;
+  for (const [name, { dtype, shape }] of tensors) {
+    const end = at + (checkedCount(shape) ?? Number.NaN) * bytesPerElement[dtype];
+    header.push([name, { dtype, shape, data_offsets: [at, end] }]);
+    at = end;
   }
-  let json = JSON.stringify(header);
+  let json = JSON.stringify(Object.fromEntries(header));
   json += " ".repeat((8 - (Buffer.byteLength(json) % 8)) % 8);
   const text = Buffer.from(json);
-  const out = new Uint8Array(8 + text.length + at);
-  new DataView(out.buffer).setBigUint64(0, BigInt(text.length), true);
-  out.set(text, 8);
-  at = 8 + text.length;
-  for (const [, t] of list) {
-    out.set(new Uint8Array(t.data.buffer, t.data.byteOffset, t.data.byteLength), at);
-    at += t.data.byteLength;
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  yield length;
+  yield text;
+  for (const { load } of tensors.values()) yield bytesOf(load().data);
+}
+
+/** The bytes of a safetensors file in one piece. */
+export function encodeSafetensors(
+  tensors: Iterable<readonly [string, HostTensor]>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const pending = [...tensors].map(([name, t]): [string, PendingTensor] => [name, { ...describe(t), load: () => t }]);
+  return Buffer.concat([...safetensorsChunks(new Map(pending), metadata)]);
+}
+
+function describe({ dtype, shape }: HostTensor): { dtype: DType; shape: readonly number[] } {
+  return { dtype, shape };
+}
+
+type Fail = (kind: FileFailure, detail: string) => FileFormatError;
+
+function entryOf(name: string, value: unknown, dataAt: number, fail: Fail): Entry {
+  if (!isRecord(value)) throw fail("MalformedFile", `tensor ${name}: malformed entry`);
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (!isDType(dtype)) throw fail("MalformedFile", `tensor ${name}: unknown dtype ${String(dtype)}`);
+  const count = Array.isArray(shape) ? checkedCount(shape) : undefined;
+  if (count === undefined || !Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(Number.isSafeInteger))
+    throw fail("MalformedFile", `tensor ${name}: malformed entry`);
+  const [begin, end] = offsets as [number, number];
+  if (begin < 0 || end - begin !== count * bytesPerElement[dtype])
+    throw fail("MalformedFile", `tensor ${name}: [${shape}] ${dtype} does not fit offsets ${begin}..${end}`);
+  return { dtype, shape: shape as number[], begin: dataAt + begin, end: dataAt + end };
+}
+
+/** Two tensors on the same bytes would let a small file claim any amount of data. */
+function refuseOverlaps(entries: ReadonlyMap<string, Entry>, fail: Fail): void {
+  let end = 0;
+  for (const [name, e] of [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)) {
+    if (e.begin < end) throw fail("MalformedFile", `tensor ${name} overlaps another`);
+    end = e.end;
   }
-  return out;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -76,6 +76,23 @@ export class TorchTensor extends PyOpaque implements Pick<HostTensor, "dtype" | 
     return new TorchTensor(this.dtype, this.shape, this.stride, this.storageOffset, this.storage, requiresGrad, true);
   }
 
+  /** The same view, with gradients asked for. */
+  requiringGrad(): TorchTensor {
+    return new TorchTensor(this.dtype, this.shape, this.stride, this.storageOffset, this.storage, true, false);
+  }
+
+  /** A contiguous tensor whose bytes come from `read` when they are asked for. */
+  static contiguous(
+    file: string,
+    dtype: DType,
+    shape: readonly number[],
+    read: (begin: number, length: number) => Uint8Array,
+  ): TorchTensor {
+    const count = checkedCount(shape) ?? Number.NaN;
+    const storage = new TorchStorage(file, dtype, count, read);
+    return TorchTensor.view(storage, 0, new PyTuple(shape), new PyTuple(contiguousStride(shape)));
+  }
+
   /** Contiguous data in C order. @throws FileFormatError UnsupportedFeature for a broadcast far beyond its storage */
   toHost(): HostTensor {
     const { dtype, shape, stride } = this;

@@ -127,44 +127,60 @@ class Comparison {
       );
     switch (want.kind) {
       case "int":
-        return is(typeof got === "number");
+        is(typeof got === "number");
+        break;
       case "float":
-        return this.float(want, got, path);
+        this.float(want, got, path);
+        break;
       case "bool":
-        return is(typeof got === "boolean");
+        is(typeof got === "boolean");
+        break;
       case "str":
-        return is(typeof got === "string");
+        is(typeof got === "string");
+        break;
       case "NoneType":
-        return this.expect(got === null, path, `None, got ${pyType(got)}`);
+        this.expect(got === null, path, `None, got ${pyType(got)}`);
+        break;
       case "numpy_scalar":
-        return is(got instanceof NumpyScalar && typeNames[got.dtype] === want.dtype);
+        is(got instanceof NumpyScalar && typeNames[got.dtype] === want.dtype);
+        break;
       case "bigint":
-        return this.expect(typeof got === "bigint" && String(got) === want.value, path, `${want.value}, got ${got}`);
+        this.expect(typeof got === "bigint" && String(got) === want.value, path, `${want.value}, got ${got}`);
+        break;
       case "bytes":
-        return this.expect(got instanceof Uint8Array && Buffer.from(got).toString("hex") === want.hex, path, "bytes");
+        this.expect(got instanceof Uint8Array && Buffer.from(got).toString("hex") === want.hex, path, "bytes");
+        break;
       case "set":
-        return this.expect(got instanceof PySet && same([...got], want.value), path, `set, got ${pyType(got)}`);
+        this.expect(got instanceof PySet && same([...got], want.value), path, `set, got ${pyType(got)}`);
+        break;
       case "torch.Size":
-        return this.expect(
+        this.expect(
           got instanceof PyTuple && got.type === want.kind && same(got.items, want.value),
           path,
           `torch.Size, got ${pyType(got)}`,
         );
+        break;
       case "device":
-        return this.expect(got instanceof TorchDevice && got.name === want.value, path, `device, got ${pyType(got)}`);
+        this.expect(got instanceof TorchDevice && got.name === want.value, path, `device, got ${pyType(got)}`);
+        break;
       case "dtype":
-        return this.expect(got instanceof TorchDType && got.name === want.value, path, `dtype, got ${pyType(got)}`);
+        this.expect(got instanceof TorchDType && got.name === want.value, path, `dtype, got ${pyType(got)}`);
+        break;
       case "list":
       case "tuple":
-        return this.sequence(want, got, path);
+        this.sequence(want, got, path);
+        break;
       case "dict":
       case "OrderedDict":
       case "defaultdict":
-        return this.dict(want, got, path);
+        this.dict(want, got, path);
+        break;
       case "ndarray":
-        return this.array(want, got, path);
+        this.array(want, got, path);
+        break;
       case "tensor":
-        return this.tensor(want, got, path);
+        this.tensor(want, got, path);
+        break;
       default:
         this.expect(false, path, `the case describes a ${want.kind}, which this check does not know`);
     }
