@@ -19,6 +19,8 @@ export interface DeviceOptions {
   readonly memory?: number;
   /** Record time by kernel (slower: one pass a dispatch). */
   readonly profile?: boolean;
+  /** Pretend that a binding may not exceed so many bytes, to test work in windows on any device. */
+  readonly maxBinding?: number;
 }
 
 /** Opens a device. @throws DeviceError when there is none, even in software. */
@@ -48,7 +50,8 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
       cause,
     });
   }
-  return new Device(gpu, caps, options);
+  const maxBinding = Math.min(caps.maxBinding, options.maxBinding ?? caps.maxBinding);
+  return new Device(gpu, { ...caps, maxBinding }, options);
 }
 
 export class Device {

@@ -1,0 +1,112 @@
+/** @file The engine beyond single ops: windows, plans, memory, errors, the shader preprocessor. */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { openDevice } from "../../engine/device.js";
+import { sizeClass } from "../../engine/memory.js";
+import { run } from "../../engine/op.js";
+import { axisTable } from "../../engine/ops/resize.js";
+import { specialise } from "../../engine/shader.js";
+import { opCases, opOf } from "../support/op-cases.js";
+
+const device = await openDevice();
+// a pixel row of the largest case fits, hardly any tensor does
+const narrow = await openDevice({ maxBinding: 16384 });
+
+test("tensors over the binding limit give the same results in windows", async () => {
+  let windowed = 0;
+  for (const c of opCases.filter((c) => !c.types && c.op !== "packPanels" && c.op !== "gatherRows")) {
+    const inputs = c.inputs();
+    const results = [];
+    for (const d of [device, narrow]) {
+      const tensors = inputs.map((i) => d.upload(Float32Array.from(i.data), i.shape));
+      const before = d.dispatches;
+      const output = run(d, opOf(c), tensors, c.attrs);
+      results.push({ data: await d.readF32(output), dispatches: d.dispatches - before });
+      for (const t of [...tensors, output]) t.free();
+    }
+    assert.equal(results[1].data, results[0].data, `${c.op} ${c.title}`);
+    if (results[1].dispatches > results[0].dispatches) windowed++;
+  }
+  assert.ok(windowed >= 5, `${windowed} cases were split`);
+});
+
+test("a plan replays with new data and gives what direct runs give, also when runs overlap", async () => {
+  const shape = [1, 9, 9, 8];
+  const attrs = { kernel: 3, stride: 2, padding: 1 };
+  const pool = opOf(opCases.find((c) => c.op === "maxPool")!);
+  const plan = device.plan((input) => [run(device, pool, [run(device, pool, [input(shape, "f32")], attrs)], attrs)]);
+  const data = [1, 2, 3].map((seed) => Float32Array.from({ length: 648 }, (_, i) => Math.sin(i * seed)));
+  const replayed = await Promise.all(data.map((d) => plan.run(d)));
+  for (const [i, d] of data.entries()) {
+    const [direct] = await device.read(
+      device.scope(() => run(device, pool, [run(device, pool, [device.upload(d, shape)], attrs)], attrs)),
+    );
+    assert.equal(replayed[i][0], direct);
+  }
+  plan.dispose();
+});
+
+test("a scope frees what it does not return", async () => {
+  const before = device.liveBytes;
+  const kept = device.scope(() => {
+    device.upload(new Float32Array(1000), [1000]);
+    return device.upload(new Float32Array(10), [10]);
+  });
+  assert.is(device.liveBytes, before + sizeClass(40));
+  kept.free();
+  assert.is(device.liveBytes, before);
+});
+
+test("a freed tensor cannot be used", () => {
+  const t = device.upload(new Float32Array(4), [4]);
+  t.free();
+  assert.throws(() => t.storage, /used after it was freed/);
+});
+
+test("size classes waste at most a quarter and are stable", () => {
+  for (const n of [1, 256, 257, 1000, 123456, 2 ** 27 + 1]) {
+    const c = sizeClass(n);
+    assert.ok(c >= n && c <= Math.max(256, n * 1.25) + 64, `${n} -> ${c}`);
+    assert.is(sizeClass(c), c);
+  }
+});
+
+test("a wrong shape is told with expected and got", () => {
+  const x = device.upload(new Float32Array(12), [1, 2, 2, 3]);
+  const pool = opOf(opCases.find((c) => c.op === "maxPool")!);
+  assert.throws(
+    () => run(device, pool, [x], { kernel: 3, stride: 2, padding: 1 }),
+    /maxPool: input — expected \[N, H, W, C\].*got \[1, 2, 2, 3\]/,
+  );
+  x.free();
+});
+
+test("an unknown device is told with those there are", async () => {
+  await openDevice({ select: "no such adapter" }).then(
+    () => assert.unreachable(),
+    (e: Error) => assert.match(e.message, /no device matches "no such adapter" — expected one of 0 "/),
+  );
+});
+
+test("shader directives unroll, choose and evaluate", () => {
+  const text = specialise("conv/subgroup.wgsl", { LANES: 4, ROWS: 8 });
+  assert.match(text, /subgroupBroadcast\(a1, 3u\)/);
+  assert.not.match(text, /\/\/#|\$\{/);
+  assert.match(text, /@workgroup_size\(4\)/);
+});
+
+test("resize tables follow the given scale or the true ratio", () => {
+  assert.equal(Array.from(axisTable(2, 4, 2)), [0, 0.5, 2, 0.5]);
+  assert.equal(Array.from(axisTable(4, 2, 0.5)), [0, 0, 0, 0.25, 0, 0.75, 1, 0.25]);
+});
+
+test("at the end nothing is left", () => {
+  assert.is(device.liveBytes, 0);
+  assert.is(narrow.liveBytes, 0);
+});
+
+test.after(() => {
+  device.close();
+  narrow.close();
+});
+test.run();
