@@ -1,0 +1,40 @@
+/** @file From geometry to the benchmark's words: easy, hard, junk. All thresholds are here, each with its reason. */
+import type { Overlap } from "./overlap.js";
+
+export type Grade = "easy" | "hard" | "junk";
+
+/** The thresholds; distances between a query q and a database view d of the same landmark. */
+export const THRESHOLDS = {
+  /**
+   * Below this share of common surface, in both directions, nothing but chance or style could match: junk. A tenth of
+   * a facade is about one bay.
+   */
+  junkShare: 0.1,
+  /** Seen more than this apart, even common surface shows nothing alike: planar patches are foreshortened four times. */
+  junkAngle: 75,
+  /** Easy needs half of one view's landmark in the other: a matcher that fails there is broken … */
+  easyShare: 0.5,
+  /** … and a good part of the other's too, or one is a detail of the other, which the benchmark calls hard. */
+  easyShareBack: 0.25,
+  /** Local descriptors on planar patches keep matching to about 30° out of plane (Mikolajczyk et al. 2005). */
+  easyAngle: 30,
+  /** Within one octave of size the pyramid of a query has a level that shows the same detail. */
+  easyScale: 2,
+  /** 0.5 separates two daylights (sun on the other side, overcast) from day against dusk or night. */
+  easyLight: 0.5,
+} as const;
+
+/** Grades database view d for query q: both overlaps and the difference of their light (0 to 1). */
+export function grade(qd: Overlap, dq: Overlap, light: number): Grade {
+  const t = THRESHOLDS;
+  const most = Math.max(qd.share, dq.share);
+  if (most < t.junkShare || Math.min(qd.angle, dq.angle) > t.junkAngle) return "junk";
+  const scale = Math.max(qd.scale, 1 / qd.scale);
+  const easy =
+    most >= t.easyShare &&
+    Math.min(qd.share, dq.share) >= t.easyShareBack &&
+    qd.angle <= t.easyAngle &&
+    scale <= t.easyScale &&
+    light <= t.easyLight;
+  return easy ? "easy" : "hard";
+}

@@ -1,0 +1,326 @@
+/** @file Monuments: figures, riders, busts and abstract forms as blended solids with folds, on pedestals; obelisks, fountains. */
+import type { Builder, V3 } from "./builder.js";
+import { METALS, STONES, vary } from "./colours.js";
+import { metal } from "./coverings.js";
+import type { Extent } from "./extent.js";
+import { cornice } from "./facade.js";
+import { marble, rubble } from "./masonry.js";
+import { noiseLibrary, smoothAt } from "./noise.js";
+import type { Rng } from "./random.js";
+import { ball, column, lathe, polygon, prism } from "./solids.js";
+import type { Style } from "./style.js";
+import { addSurface } from "./surfaceNets.js";
+
+/** A tapered capsule from a to b with radii ra, rb. */
+interface Limb {
+  readonly a: V3;
+  readonly b: V3;
+  readonly ra: number;
+  readonly rb: number;
+}
+
+/** Distance to the smooth union of limbs, roughened by folds of drapery. */
+function blended(
+  limbs: readonly Limb[],
+  softness: number,
+  folds: number,
+  rng: Rng,
+): (x: number, y: number, z: number) => number {
+  const { mid, soft } = noiseLibrary();
+  const s = rng.range(0, 255);
+  const frequency = rng.range(14, 26);
+  return (x, y, z) => {
+    let sum = 0;
+    for (const { a, b, ra, rb } of limbs) {
+      const dx = b[0] - a[0];
+      const dy = b[1] - a[1];
+      const dz = b[2] - a[2];
+      const px = x - a[0];
+      const py = y - a[1];
+      const pz = z - a[2];
+      let t = (px * dx + py * dy + pz * dz) / (dx * dx + dy * dy + dz * dz + 1e-9);
+      t = t < 0 ? 0 : Math.min(t, 1);
+      const qx = px - dx * t;
+      const qy = py - dy * t;
+      const qz = pz - dz * t;
+      const d = Math.sqrt(qx * qx + qy * qy + qz * qz) - ra - (rb - ra) * t;
+      if (d < softness * 8) sum += Math.exp(-d / softness);
+    }
+    if (sum < 1e-4) return softness * 8;
+    const d = -softness * Math.log(sum);
+    if (d > 0.4) return d;
+    const angle = Math.atan2(x, z);
+    const fold =
+      Math.sin(angle * frequency * 0.5 + 6 * smoothAt(soft, s + y * 12, angle * 20)) *
+      Math.max(0, 1 - Math.abs(y - 0.7));
+    return d + folds * (0.022 * fold + 0.05 * (smoothAt(mid, s + angle * 26, y * 30) - 0.5));
+  };
+}
+
+/** A standing or striding figure of height about 2, drawn from its joints. */
+function figure(rng: Rng, x = 0): Limb[] {
+  const lean = rng.range(-0.12, 0.12);
+  const hip = 0.95;
+  const chest: V3 = [x + lean, 1.45, rng.range(-0.08, 0.08)];
+  const head: V3 = [x + lean * 1.4 + rng.range(-0.06, 0.06), 1.84, 0.05];
+  const limbs: Limb[] = [
+    { a: [x, hip, 0], b: chest, ra: 0.19, rb: 0.22 },
+    { a: [chest[0], 1.55, 0], b: [head[0], 1.72, 0.02], ra: 0.1, rb: 0.08 },
+    { a: head, b: [head[0], 1.94, 0.03], ra: 0.115, rb: 0.11 },
+  ];
+  for (const side of [-1, 1]) {
+    const foot: V3 = [x + side * rng.range(0.1, 0.28), 0.05, rng.range(-0.3, 0.3)];
+    const knee: V3 = [x + side * 0.14, 0.5, foot[2] * 0.5 + 0.1];
+    limbs.push({ a: [x + side * 0.1, hip, 0], b: knee, ra: 0.13, rb: 0.1 }, { a: knee, b: foot, ra: 0.095, rb: 0.07 });
+    limbs.push({ a: foot, b: [foot[0], 0.04, foot[2] + 0.18], ra: 0.06, rb: 0.05 });
+    const raised = rng.next();
+    const shoulder: V3 = [chest[0] + side * 0.26, 1.55, chest[2]];
+    const elbow: V3 =
+      raised > 0.7
+        ? [shoulder[0] + side * 0.25, 1.75, 0.15]
+        : [shoulder[0] + side * rng.range(0.08, 0.25), 1.22, rng.range(-0.1, 0.2)];
+    const hand: V3 =
+      raised > 0.7
+        ? [elbow[0] + side * 0.1, rng.range(1.9, 2.25), 0.3]
+        : [elbow[0] + side * rng.range(-0.25, 0.15), rng.range(0.95, 1.35), elbow[2] + rng.range(0, 0.3)];
+    limbs.push({ a: shoulder, b: elbow, ra: 0.085, rb: 0.07 }, { a: elbow, b: hand, ra: 0.065, rb: 0.05 });
+    if (raised > 0.85)
+      limbs.push(
+        { a: hand, b: [hand[0], hand[1] - 1.7, hand[2]], ra: 0.025, rb: 0.025 },
+        { a: hand, b: [hand[0], hand[1] + 0.5, hand[2]], ra: 0.025, rb: 0.06 },
+      );
+  }
+  if (rng.chance(0.5))
+    for (const side of [-1, 0, 1])
+      limbs.push({ a: [x, hip + 0.1, -0.02], b: [x + side * 0.22, 0.12, rng.range(-0.2, 0.1)], ra: 0.2, rb: 0.2 });
+  if (rng.chance(0.4))
+    limbs.push({ a: [chest[0], 1.55, -0.16], b: [x + rng.range(-0.2, 0.2), 0.3, -0.4], ra: 0.2, rb: 0.26 });
+  if (rng.chance(0.3))
+    limbs.push({ a: [head[0] - 0.16, 1.97, 0.03], b: [head[0] + 0.16, 1.97, 0.03], ra: 0.06, rb: 0.06 });
+  return limbs;
+}
+
+function rider(rng: Rng): Limb[] {
+  const up = 0.95;
+  const rear = rng.chance(0.35) ? 0.45 : 0;
+  const limbs: Limb[] = [
+    { a: [0, up + 0.1, -0.6], b: [0, up + 0.15 + rear, 0.5], ra: 0.3, rb: 0.29 },
+    { a: [0, up + 0.3 + rear, 0.6], b: [0, up + 0.95 + rear, 0.95], ra: 0.2, rb: 0.13 },
+    { a: [0, up + 0.98 + rear, 0.95], b: [0, up + 0.72 + rear, 1.3], ra: 0.13, rb: 0.08 },
+    { a: [0, up + 0.2, -0.85], b: [0, 0.5, -1.15], ra: 0.1, rb: 0.07 },
+  ];
+  for (const side of [-1, 1])
+    for (const z of [-0.6, 0.5]) {
+      const lifted = z > 0 && (rear > 0 || (side > 0 && rng.chance(0.7)));
+      const base = up + (z > 0 ? rear : 0);
+      const knee: V3 = [side * 0.2, lifted ? base - 0.15 : base * 0.5, z + (lifted ? 0.4 : 0.05)];
+      limbs.push(
+        { a: [side * 0.17, base, z], b: knee, ra: 0.14, rb: 0.08 },
+        { a: knee, b: [side * 0.2, lifted ? base - 0.55 : 0.05, z + (lifted ? 0.3 : 0)], ra: 0.07, rb: 0.08 },
+      );
+    }
+  for (const l of figure(rng)) {
+    const lift = (p: V3): V3 => [p[0] * (p[1] < 0.9 ? 2 : 1), p[1] * 0.8 + up - 0.35 + rear * 0.5, p[2] * 0.6 - 0.1];
+    limbs.push({ ...l, a: lift(l.a), b: lift(l.b) });
+  }
+  return limbs;
+}
+
+function blobs(rng: Rng): Limb[] {
+  let p: V3 = [0, 0.2, 0];
+  return Array.from({ length: rng.int(4, 12) }, () => {
+    const q: V3 = [rng.range(-0.5, 0.5), Math.min(2, p[1] + rng.range(-0.2, 0.6)), rng.range(-0.4, 0.4)];
+    const limb = { a: p, b: q, ra: rng.range(0.07, 0.26), rb: rng.range(0.05, 0.22) };
+    p = q;
+    return limb;
+  });
+}
+
+/** Builds a monument with its pedestal. */
+export function statue(b: Builder, s: Style, rng: Rng): Extent {
+  const form = rng.weighted({
+    figure: 3,
+    group: 1.5,
+    rider: 1.5,
+    bust: 1,
+    abstract: 1.2,
+    obelisk: 0.8,
+    fountain: 1.2,
+    memorial: 1.2,
+  });
+  const stuff = b.add(
+    rng.chance(0.55)
+      ? metal(
+          rng,
+          vary(rng, rng.pick([[0.28, 0.25, 0.2], [0.2, 0.2, 0.19], [0.4, 0.33, 0.2], ...METALS.slice(0, 1)])),
+          rng.range(0, 0.8),
+        )
+      : rng.chance(0.7)
+        ? marble(rng, vary(rng, rng.pick(STONES)))
+        : rubble(rng, vary(rng, rng.pick(STONES)), 1.4),
+  );
+  const scale = rng.range(1.2, 2.6);
+  let y = pedestal(b, s, rng, form === "fountain" ? 0.5 : rng.range(0.8, 2), form === "rider" ? 1.5 : 1, scale);
+  if (form === "obelisk") {
+    const h = rng.range(7, 14);
+    prism(b, polygon(4, 1.2), y, y + h, s.wall, 0.6);
+    prism(b, polygon(4, 0.72), y + h, y + h + 1.2, s.metal, 0.02);
+    for (let i = 0; i < 4; i++)
+      b.place(0, 0, 0, (i * Math.PI) / 2, () =>
+        b.picture([-0.5, y + 0.7, 0.86], [0.5, y + 0.7, 0.86], [0.5, y + 1.7, 0.86], [-0.5, y + 1.7, 0.86], s.panel),
+      );
+    return { radius: 3.5, height: y + h + 1, around: Math.PI };
+  }
+  if (form === "memorial") {
+    const h = rng.range(4, 8);
+    b.place(0, y, 0, 0, () => column(b, h, rng.range(0.45, 0.8), s.order, s.wall));
+    y += h;
+  }
+  if (form === "fountain") {
+    const r = rng.range(2.2, 3.5);
+    lathe(
+      b,
+      [
+        [r, 0],
+        [r * 1.08, 0.2],
+        [r * 1.02, 0.7],
+        [r * 1.12, 0.8],
+        [r * 0.95, 0.85],
+        [r * 0.93, 0.5],
+      ],
+      24,
+      s.trim,
+    );
+    lathe(
+      b,
+      [
+        [r * 0.94, 0.6],
+        [0, 0.6],
+      ],
+      24,
+      s.glass,
+    );
+    lathe(
+      b,
+      [
+        [0.5, 0.5],
+        [0.35, 0.9],
+        [0.28, 1.5],
+        [0.5, 1.9],
+        [1.5, 2.3],
+        [1.6, 2.45],
+        [1.4, 2.4],
+        [0.3, 2.2],
+      ],
+      20,
+      s.trim,
+      true,
+    );
+    for (let i = 0; i < 6; i++)
+      b.place(Math.sin(i * 1.0472) * r * 1.05, 0.8, Math.cos(i * 1.0472) * r * 1.05, 0, () =>
+        ball(b, 0.3, 0.28, s.trim, 8),
+      );
+    y = 2.3;
+  }
+  const limbs =
+    form === "rider"
+      ? rider(rng)
+      : form === "abstract"
+        ? blobs(rng)
+        : form === "group"
+          ? [...figure(rng.fork(1), -0.32), ...figure(rng.fork(2), 0.32)]
+          : figure(rng);
+  const kept =
+    form === "bust"
+      ? limbs
+          .filter((l) => l.a[1] > 1.3)
+          .map((l) => ({
+            ...l,
+            a: [l.a[0], l.a[1] - 1.2, l.a[2]] as V3,
+            b: [l.b[0], Math.max(0.05, l.b[1] - 1.2), l.b[2]] as V3,
+          }))
+      : limbs;
+  const reach = form === "rider" ? 1.6 : 1;
+  const cell = form === "bust" ? 0.035 : form === "rider" ? 0.06 : 0.05;
+  b.place(
+    0,
+    y,
+    0,
+    rng.range(-0.5, 0.5),
+    () =>
+      addSurface(
+        b,
+        blended(kept, form === "abstract" ? 0.06 : 0.035, form === "abstract" ? 0.5 : 1, rng),
+        [-reach, -0.06, -reach],
+        [reach, form === "bust" ? 1.1 : 2.75, reach],
+        cell,
+        stuff,
+      ),
+    form === "bust" ? scale * 1.3 : scale,
+  );
+  return { radius: 3 * Math.max(1, scale * 0.6), height: y + (form === "bust" ? 1 : 2) * scale, around: Math.PI };
+}
+
+function pedestal(b: Builder, s: Style, rng: Rng, h: number, stretch: number, scale: number): number {
+  const w = scale * rng.range(0.6, 0.85);
+  const d = w * stretch;
+  const steps = rng.int(1, 4);
+  for (let i = 0; i < steps; i++)
+    b.box(
+      -w - (steps - i) * 0.35,
+      w + (steps - i) * 0.35,
+      i * 0.18,
+      (i + 1) * 0.18,
+      -d - (steps - i) * 0.35,
+      d + (steps - i) * 0.35,
+      s.base,
+    );
+  const y = steps * 0.18;
+  const top = y + h * scale;
+  if (rng.chance(0.3)) {
+    lathe(
+      b,
+      [
+        [w * 1.2, y],
+        [w * 1.2, y + 0.3],
+        [w, y + 0.4],
+        [w * 0.95, top - 0.4],
+        [w * 1.15, top - 0.2],
+        [w * 1.15, top],
+        [0, top],
+      ],
+      20,
+      s.wall,
+    );
+    return top;
+  }
+  b.box(-w, w, y, top, -d, d, s.wall);
+  b.box(-w * 1.1, w * 1.1, y, y + 0.3, -d * 1.1, d * 1.1, s.trim);
+  for (let i = 0; i < 4; i++) {
+    const half = i % 2 ? d : w;
+    const out = i % 2 ? w : d;
+    b.place(0, 0, 0, (i * Math.PI) / 2, () => {
+      b.place(-half, 0, out, 0, () => cornice(b, { ...s, cornice: 0.35, dentils: "none" }, half * 2, top - 0.35));
+      const k = Math.min(half, (top - y) / 2) * 0.6;
+      const cy = (y + top) / 2;
+      if (i === 0 && h > 1)
+        b.picture(
+          [-half * 0.8, cy - k * 0.35, out + 0.03],
+          [half * 0.8, cy - k * 0.35, out + 0.03],
+          [half * 0.8, cy + k * 0.35, out + 0.03],
+          [-half * 0.8, cy + k * 0.35, out + 0.03],
+          s.sign,
+          0.25,
+        );
+      else
+        b.picture(
+          [-k, cy - k, out + 0.04],
+          [k, cy - k, out + 0.04],
+          [k, cy + k, out + 0.04],
+          [-k, cy + k, out + 0.04],
+          s.panel,
+        );
+    });
+  }
+  return top;
+}
