@@ -1,0 +1,45 @@
+/** @file From an open checkpoint to a network on a device. */
+import { FileFormatError } from "../base/errors.js";
+import type { Device } from "../engine/device.js";
+import { FireNetwork } from "./fire.js";
+import { HowNetwork } from "./how.js";
+import type { RetrievalNetwork } from "./network.js";
+import { parseNetParams } from "./params.js";
+import { State } from "./state.js";
+import { type Checkpoint, openCheckpoint } from "./weights/checkpoint.js";
+
+/**
+ * Builds the FIRe or HOW network of a checkpoint (a path, or one already open) with its weights on the device.
+ * @throws FileFormatError when the file is not such a checkpoint, with the list of what does not fit
+ */
+export function loadNetwork(device: Device, checkpoint: string | Checkpoint): RetrievalNetwork {
+  const opened = typeof checkpoint === "string" ? openCheckpoint(checkpoint) : checkpoint;
+  const { file, kind, netParams, stateDict } = opened;
+  if (kind !== "fire" && kind !== "how")
+    throw new FileFormatError(
+      "NotACheckpoint",
+      file,
+      `expected a FIRe or HOW checkpoint, got ${describe(kind)}; \`fire-gpu inspect\` shows what it holds`,
+    );
+  if (!netParams)
+    throw new FileFormatError(
+      "NotACheckpoint",
+      file,
+      "it has weights but no net_params, so the network is unknown (a pre-training file is a start for training only)",
+    );
+  const params = parseNetParams(netParams, file);
+  const state = new State(stateDict, file);
+  const network = kind === "fire" ? new FireNetwork(device, state, params) : new HowNetwork(device, state, params);
+  try {
+    state.finish();
+  } catch (e) {
+    network.destroy();
+    throw e;
+  }
+  return network;
+}
+
+function describe(kind: Checkpoint["kind"]): string {
+  if (kind === "solar" || kind === "cirtorch") return `a ${kind} network`;
+  return kind === "trunk" ? "a bare trunk" : "other content";
+}
