@@ -1,0 +1,60 @@
+/** @file `fire-gpu download NAME…`: data sets and networks onto disk, with progress; Ctrl-C leaves what can be continued. */
+import { type DownloadStep, download } from "../data/download/download.js";
+import { Interrupted, type Progress, type Stage, silent } from "./progress.js";
+
+export interface DownloadTask {
+  /** Names of data/download/assets.ts: roxford5k, train, fire, … */
+  names: readonly string[];
+  /** Data root. */
+  root: string;
+  /** Base addresses asked before the original ones; default $FIRE_GPU_MIRROR. */
+  mirrors?: readonly string[];
+  signal?: AbortSignal;
+  progress?: Progress;
+}
+
+/**
+ * Downloads each name in turn. Stages count bytes; a server that does not say how many has a total of 0.
+ * @throws Interrupted when the signal was given, else what {@link download} throws.
+ */
+export async function runDownload({ names, root, mirrors, signal, progress = silent }: DownloadTask): Promise<void> {
+  const bar = new ByteStages(progress);
+  try {
+    for (const name of names)
+      await download(name, {
+        root,
+        mirrors,
+        signal,
+        onProgress: (step, done, total) => bar.at(step, done, total),
+        onNote: (line) => progress.note(line),
+      });
+  } catch (e) {
+    if (signal?.aborted) throw new Interrupted("interrupted; run the same command again to continue the download");
+    throw e;
+  } finally {
+    bar.end();
+  }
+}
+
+/** Turns absolute byte counts into the steps forward that a stage wants. */
+class ByteStages {
+  private current: { step: string; total: number; done: number; stage: Stage } | undefined;
+
+  constructor(private readonly progress: Progress) {}
+
+  at({ action, file }: DownloadStep, done: number, total: number | null): void {
+    const step = `${action} ${file}`;
+    // A download that starts over counts from the start again.
+    if (this.current?.step !== step || this.current.total !== (total ?? 0) || done < this.current.done) {
+      this.end();
+      this.current = { step, total: total ?? 0, done, stage: this.progress.stage(step, total ?? 0, done) };
+    }
+    this.current.stage.advance(done - this.current.done);
+    this.current.done = done;
+  }
+
+  end(): void {
+    this.current?.stage.end();
+    this.current = undefined;
+  }
+}
