@@ -25,8 +25,8 @@ export type CheckpointFormat = TorchFormat | "safetensors";
 /** Dictionaries of the file as plain objects. */
 export type PlainObject = { readonly [key: string]: Plain };
 
-/** An open checkpoint. Fields that the file lacks are null or empty. */
-export interface Checkpoint {
+/** What a checkpoint says of itself, its weights still on disk. Fields that the file lacks are null or empty. */
+export interface CheckpointInfo {
   readonly file: string;
   readonly format: CheckpointFormat;
   readonly kind: CheckpointKind;
@@ -40,12 +40,18 @@ export interface Checkpoint {
   readonly meta: PlainObject | null;
   readonly bestScore: number | null;
   readonly scores: Plain;
-  /** Contiguous tensors by their names in the original module, in file order. float16 stays float16. */
-  readonly stateDict: ReadonlyMap<string, HostTensor>;
+  /** The weights by their names in the original module, in file order; data are read by `toHost`. */
+  readonly tensors: ReadonlyMap<string, TorchTensor>;
   /** Batch counters may be absent: files from before torch 0.4.1 (no `_metadata`) have none. */
   readonly countersOptional: boolean;
   /** Everything, types kept: optimizer and scheduler state, exact ints and floats. */
   readonly root: PyValue;
+}
+
+/** An open checkpoint. */
+export interface Checkpoint extends CheckpointInfo {
+  /** The weights, contiguous. float16 stays float16. */
+  readonly stateDict: ReadonlyMap<string, HostTensor>;
 }
 
 /**
@@ -53,6 +59,12 @@ export interface Checkpoint {
  * @throws MissingDataError when there is no such file; FileFormatError when it is damaged, hostile or no checkpoint
  */
 export function openCheckpoint(file: string): Checkpoint {
+  const info = peekCheckpoint(file);
+  return { ...info, stateDict: new Map([...info.tensors].map(([name, tensor]) => [name, tensor.toHost()])) };
+}
+
+/** `openCheckpoint` without loading the weights. */
+export function peekCheckpoint(file: string): CheckpointInfo {
   const { format, root } = readAny(file);
   const old = root instanceof PyDict && isOldHow(root);
   return normalise(file, format, old ? convertOldHow(root, file) : root, old);
@@ -71,20 +83,19 @@ export function readAny(file: string): { format: CheckpointFormat; root: PyValue
  * @throws FileFormatError MissingKey, UnexpectedKey, ShapeMismatch with a list of all faults
  */
 export function checkShapes(
-  checkpoint: Checkpoint,
+  checkpoint: CheckpointInfo,
   expected: ReadonlyMap<string, readonly number[]>,
   tolerance: Tolerance = {},
 ): void {
   const isCounter = (name: string) => checkpoint.countersOptional && name.endsWith(".num_batches_tracked");
   const mayMiss = (name: string) => isCounter(name) || (tolerance.mayMiss?.(name) ?? false);
-  checkStateDict(checkpoint.stateDict, expected, checkpoint.file, { ...tolerance, mayMiss });
+  checkStateDict(checkpoint.tensors, expected, checkpoint.file, { ...tolerance, mayMiss });
 }
 
-function normalise(file: string, format: CheckpointFormat, root: PyValue, converted: boolean): Checkpoint {
+function normalise(file: string, format: CheckpointFormat, root: PyValue, converted: boolean): CheckpointInfo {
   const top = root instanceof PyDict ? root : new PyDict();
   const state = stateOf(top, file);
-  const stateDict = new Map<string, HostTensor>();
-  for (const [name, tensor] of state ?? []) stateDict.set(name as string, (tensor as TorchTensor).toHost());
+  const tensors = new Map([...(state ?? [])] as [string, TorchTensor][]);
   const version = top.get("_version");
   const meta = plainObject(top.get("meta"));
   const netParams = plainObject(top.get("net_params"));
@@ -95,7 +106,7 @@ function normalise(file: string, format: CheckpointFormat, root: PyValue, conver
   return {
     file,
     format,
-    kind: kindOf(typeof version === "string" ? version : null, meta, [...stateDict.keys()]),
+    kind: kindOf(typeof version === "string" ? version : null, meta, [...tensors.keys()]),
     version: typeof version === "string" ? version : null,
     converted,
     epoch: number("epoch"),
@@ -103,7 +114,7 @@ function normalise(file: string, format: CheckpointFormat, root: PyValue, conver
     meta,
     bestScore: number("best_score"),
     scores: plain(top.get("scores") ?? null),
-    stateDict,
+    tensors,
     countersOptional: state !== undefined && !state.attributes?.has("_metadata") && format !== "safetensors",
     root,
   };

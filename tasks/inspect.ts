@@ -1,0 +1,126 @@
+/** @file `fire-gpu inspect FILE`: what a checkpoint, codebook, index or data set description contains. */
+
+import { isIndexHeader } from "../asmk/index-layout.js";
+import { openIndex } from "../asmk/open-index.js";
+import { sha256File } from "../base/hash.js";
+import { elementCount } from "../base/tensor.js";
+import { bytesPerElement } from "../formats/dtypes.js";
+import { PyDict, type PyValue } from "../formats/python.js";
+import { Safetensors } from "../formats/safetensors.js";
+import { fileSource } from "../formats/source.js";
+import { type CheckpointInfo, type CheckpointKind, peekCheckpoint } from "../nets/weights/checkpoint.js";
+import { type ArrayEntry, arraysOf, type JsonValue, type OutlineEntry, outline, toJson } from "./outline.js";
+
+/** A tensor of the file with its size. */
+export interface InspectedTensor extends ArrayEntry {
+  elements: number;
+  bytes: number;
+}
+
+/** What `inspectFile` finds; plain data, ready for JSON. Fields that the file lacks are null. */
+export interface Inspection {
+  file: string;
+  bytes: number;
+  sha256: string;
+  format: "torch-zip" | "torch-legacy" | "pickle" | "safetensors" | "fire-gpu index";
+  kind: CheckpointKind | "codebook" | "inverted file" | "training set" | "validation set" | "ground truth";
+  version: string | null;
+  /** True for an old HOW file, shown in its converted form. */
+  converted: boolean;
+  epoch: number | null;
+  bestScore: number | null;
+  netParams: JsonValue;
+  meta: JsonValue;
+  scores: JsonValue;
+  /** Learnable values of the state dict: no running statistics, no counters. */
+  parameters: number;
+  hasOptimizer: boolean;
+  /** The state dict's tensors; of other files, every array. */
+  tensors: InspectedTensor[];
+  /** The upper levels of everything in the file. */
+  outline: OutlineEntry[];
+}
+
+/**
+ * Reads a file's structure, not its weights. Told apart by content.
+ * @throws MissingDataError when there is no such file; FileFormatError when it is damaged, hostile or of no known form
+ */
+export async function inspectFile(file: string): Promise<Inspection> {
+  const source = fileSource(file);
+  const about = { file, bytes: source.size, sha256: await sha256File(file) };
+  if (isIndexHeader(source.read(0, Math.min(8, source.size)))) return { ...about, ...(await inspectIndex(file)) };
+  const info = peekCheckpoint(file);
+  const state = [...info.tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+  const tensors = (state.length ? state : [...arraysOf(info.root)]).map(sized);
+  return {
+    ...about,
+    format: info.format,
+    kind: isCodebookFile(file, info) ? "codebook" : (cacheKind(info.root) ?? info.kind),
+    version: info.version,
+    converted: info.converted,
+    epoch: info.epoch,
+    bestScore: info.bestScore,
+    netParams: toJson(info.netParams as Parameters<typeof toJson>[0]),
+    meta: toJson(info.meta as Parameters<typeof toJson>[0]),
+    scores: toJson(info.scores),
+    parameters: state.length ? tensors.filter(isParameter).reduce((n, t) => n + t.elements, 0) : 0,
+    hasOptimizer: info.root instanceof PyDict && info.root.has("optimizer"),
+    tensors,
+    outline: [...outline(info.root)],
+  };
+}
+
+function sized(entry: ArrayEntry): InspectedTensor {
+  const elements = elementCount(entry.shape);
+  return { ...entry, elements, bytes: elements * bytesPerElement[entry.dtype] };
+}
+
+function isParameter({ name, dtype }: ArrayEntry): boolean {
+  const floating = dtype === "F32" || dtype === "F16" || dtype === "BF16" || dtype === "F64";
+  return floating && !/\.running_(mean|var)$/.test(name);
+}
+
+/** Pickles that are no checkpoints but that the tasks use, by their keys. */
+function cacheKind(root: PyValue): Inspection["kind"] | undefined {
+  if (!(root instanceof PyDict)) return undefined;
+  const has = (...keys: string[]) => keys.every((key) => root.has(key));
+  if (root.get("type") === "Codebook") return "codebook";
+  if (root.get("type") === "IVF") return "inverted file";
+  if (has("imlist", "qimlist", "gnd")) return "ground truth";
+  if (has("cids", "qidx")) return "validation set";
+  return has("train", "val") ? "training set" : undefined;
+}
+
+/** Our own codebooks are safetensors that say so. */
+function isCodebookFile(file: string, { format }: Pick<CheckpointInfo, "format">): boolean {
+  return format === "safetensors" && /^fire-gpu codebook /.test(Safetensors.open(file).metadata.format ?? "");
+}
+
+async function inspectIndex(file: string): Promise<Omit<Inspection, "file" | "bytes" | "sha256">> {
+  const { index, notes } = await openIndex(file, { maxResidentBytes: 0 });
+  const meta: JsonValue = {
+    words: index.words,
+    dim: index.dim,
+    binary: index.binary,
+    use_idf: index.useIdf,
+    images: index.imageCount,
+    codebook: notes.codebook,
+    model: notes.model,
+    properties: { ...notes.properties },
+  };
+  return {
+    format: "fire-gpu index",
+    kind: "inverted file",
+    version: null,
+    converted: false,
+    epoch: null,
+    bestScore: null,
+    netParams: null,
+    meta,
+    scores: null,
+    parameters: 0,
+    hasOptimizer: false,
+    tensors: [],
+    outline: [],
+  };
+}
