@@ -101,7 +101,7 @@ async function downloadArchive(asset: ArchiveAsset, options: DownloadOptions): P
     if (existsSync(part)) continue;
     await fetchFile(addresses(url, options), part, {
       ...fetchOptions(options, basename(part)),
-      inspect: part === parts[0] ? (p) => inspectFile(p, ".tgz") : undefined,
+      inspect: part === parts[0] ? (p) => inspectFile(p, url, ".tgz") : undefined,
     });
   }
   const step: DownloadStep = { action: "unpack", file: basename(parts[0]) };
@@ -185,8 +185,8 @@ const beginnings: Readonly<Record<string, readonly (readonly number[])[]>> = {
 };
 
 /** @throws DownloadError WrongContent */
-function inspectFile(part: string, url: string): void {
-  const wanted = beginnings[extname(url)];
+function inspectFile(part: string, url: string, kind = extname(url)): void {
+  const wanted = beginnings[kind];
   if (!wanted) return;
   const head = new Uint8Array(16);
   const fd = openSync(part, "r");
@@ -194,5 +194,5 @@ function inspectFile(part: string, url: string): void {
   closeSync(fd);
   if (wanted.some((w) => w.every((b, i) => head[i] === b))) return;
   const text = Buffer.from(head.subarray(0, n)).toString("latin1");
-  throw new DownloadError("WrongContent", `${url}: not a ${extname(url)} file, it begins with ${JSON.stringify(text)}`);
+  throw new DownloadError("WrongContent", `${url}: not a ${kind} file, it begins with ${JSON.stringify(text)}`);
 }

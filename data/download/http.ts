@@ -58,8 +58,15 @@ function getOnce(url: string, { range, signal, idleMs = 60_000 }: HttpOptions): 
   if (protocol !== "http:" && protocol !== "https:")
     throw new HttpError(0, url, `expected an http or https address, got ${protocol}`);
   return new Promise((resolve, reject) => {
-    const request = (protocol === "https:" ? httpsGet : httpGet)(url, { headers, signal }, resolve);
+    let message: IncomingMessage | undefined;
+    const request = (protocol === "https:" ? httpsGet : httpGet)(url, { headers, signal }, (answer) => {
+      message = answer;
+      resolve(answer);
+    });
     request.on("error", reject);
-    request.setTimeout(idleMs, () => request.destroy(new Error(`nothing received for ${idleMs / 1000} s`)));
+    // Once the answer has begun, its reader must hear why it ends; the request's error would reach nobody.
+    request.setTimeout(idleMs, () =>
+      (message ?? request).destroy(new Error(`nothing received for ${idleMs / 1000} s`)),
+    );
   });
 }
