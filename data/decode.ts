@@ -9,6 +9,7 @@ import sharp, { type Metadata, type SharpOptions } from "sharp";
 import { FileFormatError, MissingDataError } from "../base/errors.js";
 import type { RgbImage } from "../base/image.js";
 import { cmykToRgb, dropAlpha, grey16ToRgb, greyToRgb } from "./image/colour.js";
+import { completePng } from "./image/repair-png.js";
 import { describeHead, type ImageFormat, sniffImage } from "./image/sniff.js";
 
 // Images are decoded side by side, so one thread each is best; a photo is rarely decoded twice in a row.
@@ -52,7 +53,8 @@ export async function decodeImage(bytes: Uint8Array, file: string, options: Deco
     );
   const refuse = options.truncated === "refuse";
   try {
-    return await decodeAs(format, bytes, file, refuse);
+    const completed = format === "png" && !refuse ? completePng(bytes) : null;
+    return await decodeAs(format, completed ?? bytes, file, refuse);
   } catch (cause) {
     if (cause instanceof FileFormatError) throw cause;
     const reason = (cause as Error).message.trim().split("\n").join("; ");

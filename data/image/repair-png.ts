@@ -1,0 +1,116 @@
+/**
+ * @file A PNG that ends too early, completed. libpng gives up blocks of 8 KiB before the end, and on interlaced files
+ * altogether, where Pillow keeps every row that came and leaves the rest zero. So the rows that came are written anew,
+ * zeros after them, for libpng to read.
+ */
+import { constants, deflateSync, inflateSync } from "node:zlib";
+import { crc32 } from "../../base/hash.js";
+
+const channelsOf: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+
+/** Adam7: first column and row of each pass, and the steps between its columns and rows. */
+const adam7 = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2],
+] as const;
+
+/** What is decoded at most, like sharp's own limit. */
+const MAX_PIXELS = 268_402_689;
+
+/**
+ * The completed file, or null when the file reaches its IEND chunk or is not the beginning of a sound PNG (then the
+ * decoder's own message is the best one).
+ */
+export function completePng(bytes: Uint8Array): Uint8Array | null {
+  const { header, data, between, ended } = readChunks(bytes);
+  if (ended || !header || data.length === 0) return null;
+  const view = new DataView(header.buffer, header.byteOffset, header.length);
+  const width = view.getUint32(0);
+  const height = view.getUint32(4);
+  const bits = header[8] * channelsOf[header[9]];
+  if (!(bits > 0) || width * height > MAX_PIXELS || width * height === 0) return null;
+
+  const rows = rowLengths(width, height, bits, header[12] === 1);
+  const total = rows.reduce((n, r) => n + r, 0);
+  const came = inflateWhatCame(data, total);
+  if (!came) return null;
+  // A row counts only when all of it came; a filter byte of 0 and zeros make a zero row after any other.
+  let whole = 0;
+  for (const row of rows) {
+    if (whole + row > came.length) break;
+    whole += row;
+  }
+  const lines = new Uint8Array(total);
+  lines.set(came.subarray(0, whole));
+  const pixels = deflateSync(lines, { level: 0 });
+  return Buffer.concat([
+    bytes.subarray(0, 8),
+    chunk("IHDR", header),
+    ...between,
+    chunk("IDAT", pixels),
+    chunk("IEND", new Uint8Array(0)),
+  ]);
+}
+
+interface Chunks {
+  readonly header: Uint8Array | null;
+  /** The IDAT chunks' data, joined, as far as it came. */
+  readonly data: Uint8Array;
+  /** Whole chunks before the pixels that matter for them, ready to be written. */
+  readonly between: Uint8Array[];
+  readonly ended: boolean;
+}
+
+function readChunks(bytes: Uint8Array): Chunks {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const between: Uint8Array[] = [];
+  const data: Uint8Array[] = [];
+  let header: Uint8Array | null = null;
+  let ended = false;
+  for (let at = 8; at + 8 <= bytes.length && !ended; ) {
+    const length = view.getUint32(at);
+    const type = Buffer.from(bytes.subarray(at + 4, at + 8)).toString("latin1");
+    const body = bytes.subarray(at + 8, at + 8 + length);
+    const complete = at + 12 + length <= bytes.length;
+    if (type === "IHDR" && complete && length === 13) header = body;
+    if (type === "IDAT") data.push(body);
+    if ((type === "PLTE" || type === "tRNS") && complete) between.push(bytes.subarray(at, at + 12 + length));
+    ended = type === "IEND";
+    at += 12 + length;
+  }
+  return { header, data: Buffer.concat(data), between, ended };
+}
+
+/** Bytes of each scanline in file order, the filter byte included. */
+function rowLengths(width: number, height: number, bits: number, interlaced: boolean): number[] {
+  const row = (pixels: number) => 1 + Math.ceil((pixels * bits) / 8);
+  if (!interlaced) return new Array(height).fill(row(width));
+  return adam7.flatMap(([x, y, dx, dy]) => {
+    const columns = Math.ceil((width - x) / dx);
+    const lines = Math.ceil((height - y) / dy);
+    return columns > 0 && lines > 0 ? new Array(lines).fill(row(columns)) : [];
+  });
+}
+
+function inflateWhatCame(data: Uint8Array, atMost: number): Uint8Array | null {
+  try {
+    // Z_SYNC_FLUSH: an unfinished stream is no error, what it gave so far is the result.
+    return inflateSync(data, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: atMost + 1024 });
+  } catch {
+    return null;
+  }
+}
+
+function chunk(type: string, body: Uint8Array): Uint8Array {
+  const out = Buffer.alloc(body.length + 12);
+  out.writeUInt32BE(body.length, 0);
+  out.write(type, 4, "latin1");
+  out.set(body, 8);
+  out.writeUInt32BE(crc32(out.subarray(4, 8 + body.length)), 8 + body.length);
+  return out;
+}
