@@ -7,6 +7,7 @@
 import { writeFileAtomic } from "../base/atomic.js";
 import { FileFormatError } from "../base/errors.js";
 import { readPickle } from "../formats/pickle.js";
+import { pickleChunks } from "../formats/pickle-write.js";
 import { NdArray, plain } from "../formats/python.js";
 import { encodeSafetensors, Safetensors } from "../formats/safetensors.js";
 import { readFileBytes } from "../formats/source.js";
@@ -25,7 +26,6 @@ export interface StoredCodebook extends Codebook {
  * @throws FileFormatError: Truncated, MalformedFile, MissingKey, ShapeMismatch, ChecksumMismatch, ForbiddenGlobal, …
  */
 export function readCodebook(file: string): StoredCodebook {
-  // Pickles of protocol 2 and later begin with 0x80; no plausible safetensors header length does with a zero high part.
   const bytes = readFileBytes(file);
   return looksLikeSafetensors(bytes) ? readOwn(file) : readReference(bytes, file);
 }
@@ -33,6 +33,11 @@ export function readCodebook(file: string): StoredCodebook {
 /** Writes a codebook atomically, by extension (see above). Metadata go into our own form only. */
 export function writeCodebook(file: string, codebook: Codebook, metadata: Readonly<Record<string, string>> = {}): void {
   const { words, dim, centroids, size } = codebook;
+  if (file.endsWith(".pkl")) {
+    const values = new NdArray("F32", [words, dim], centroids);
+    writeFileAtomic(file, pickleChunks({ type: "Codebook", params: { size }, state: { centroids: values } }, 4));
+    return;
+  }
   const tensor = { dtype: "F32" as const, shape: [words, dim], data: centroids };
   const notes = { ...metadata, format: FORMAT, size: JSON.stringify(size), sha256: codebookHash(codebook) };
   writeFileAtomic(file, encodeSafetensors([["centroids", tensor]], notes));

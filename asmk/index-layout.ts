@@ -70,18 +70,18 @@ export function align(at: number): number {
   return Math.ceil(at / ALIGNMENT) * ALIGNMENT;
 }
 
-/** The first page of a file whose slot 0 is in force. */
+/** The first page of a new file: the given slot is in force, the other one is empty. */
 export function encodeHeader(slot: Slot): Uint8Array {
   const page = new Uint8Array(ALIGNMENT);
   const view = new DataView(page.buffer);
   page.set(Buffer.from(MAGIC), 0);
   view.setUint32(8, VERSION, true);
   view.setUint32(12, BYTE_ORDER, true);
-  page.set(encodeSlot(slot), SLOTS[0]);
+  page.set(encodeSlot(slot), slotPosition(slot.generation));
   return page;
 }
 
-/** The bytes of a slot, and (slotPosition) where they go: generations take turns. */
+/** The bytes of a slot. */
 export function encodeSlot({ generation, at, length }: Slot): Uint8Array {
   const bytes = new Uint8Array(SLOT_BYTES);
   const view = new DataView(bytes.buffer);
@@ -92,6 +92,7 @@ export function encodeSlot({ generation, at, length }: Slot): Uint8Array {
   return bytes;
 }
 
+/** Where the slot of a generation is: the two take turns, so that writing one leaves the one in force alone. */
 export function slotPosition(generation: number): number {
   return SLOTS[generation % 2];
 }

@@ -198,8 +198,9 @@ async function writePlan(plan: Plan, start: number, write: (bytes: Uint8Array) =
   await put(encodeDirectory(plan.directory), plan.at);
 }
 
+/** Bytes a stored segment takes in the file, padding included. */
 function bytesInFile(s: StoredSegment | undefined): number {
-  return s ? s.offsets.bytes + s.images.bytes + s.codes.bytes : 0;
+  return s ? align(s.offsets.bytes) + align(s.images.bytes) + align(s.codes.bytes) : 0;
 }
 
 function bytesOf(array: Uint32Array | Int32Array | Float32Array | Float64Array): Uint8Array {
