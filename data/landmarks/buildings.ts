@@ -1,5 +1,6 @@
 /** @file The masses of each kind of building: what stands where, made of facades, roofs, towers and domes. */
 import type { Builder } from "./builder.js";
+import { vary } from "./colours.js";
 import type { Extent } from "./extent.js";
 import { parapets, pediment } from "./massParts.js";
 import { surroundOf, windowIn } from "./opening.js";
@@ -100,11 +101,11 @@ function houses(b: Builder, s: Style, rng: Rng): Extent {
     const d = rng.range(8, 11);
     const gabled = rng.chance(0.5);
     b.place(x + w / 2 - total / 2, 0, -d / 2 + rng.range(0, 0.8), 0, () =>
-      b.tinted([rng.range(0.7, 1.1), rng.range(0.7, 1.1), rng.range(0.65, 1.1)], () => {
+      b.tinted(vary(rng, [0.92, 0.92, 0.9], 0.12), () => {
         const floors = rng.int(2, 4);
         const h = block(b, own, rng, w, d, floors, { door: true, modestBack: true });
         top = Math.max(top, h + w * 0.6);
-        if (!gabled) roof(b, own, rng, Math.max(w, d + 0.1), d, h, "gable");
+        if (!gabled) roof(b, own, rng, w, d, h, "gable", true);
         else {
           b.place(0, 0, 0, Math.PI / 2, () => {
             roof(b, { ...own, dormers: 0 }, rng, d, Math.min(w, d - 0.1), h, "gable");

@@ -4,7 +4,7 @@ import { hash01, type Rng } from "./random.js";
 
 /** One camera body and how it was set. */
 export interface Film {
-  /** Mean brightness aimed at, after the tone curve. */
+  /** Linear level that the metered log-mean is brought to; 0.18 is a grey card. */
   readonly exposure: number;
   readonly balance: readonly [number, number, number];
   readonly contrast: number;
@@ -23,12 +23,12 @@ export interface Film {
 export function drawFilm(rng: Rng, quality: number, dark: boolean): Film {
   const warm = 0.06 * rng.gauss();
   return {
-    exposure: (dark ? 0.2 : 0.42) * (1 + 0.14 * rng.gauss()),
+    exposure: (dark ? 0.05 : 0.19) * Math.exp(0.25 * rng.gauss()),
     balance: [1 + warm, 1 + 0.02 * rng.gauss(), 1 - warm],
     contrast: rng.range(0.9, 1.35),
     saturation: rng.chance(0.03) ? 0 : rng.range(0.75, 1.3),
     noise: rng.chance(0.25) ? rng.range(0.01, 0.04) : rng.range(0.002, 0.01),
-    blur: rng.chance(0.15) ? rng.range(0.5, 1) : rng.range(0, 0.45),
+    blur: rng.chance(0.12) ? rng.range(0.45, 0.8) : rng.range(0, 0.35),
     vignette: rng.range(0, 0.35),
     distortion: rng.range(-0.025, 0.025),
     quality: Math.round(quality - rng.range(0, 25)),
@@ -41,39 +41,60 @@ export function develop(linear: Float32Array, width: number, height: number, fil
   const bent = film.distortion ? distort(linear, width, height, film.distortion) : linear;
   const sigma = (film.blur * Math.max(width, height)) / 320;
   const soft = sigma > 0.15 ? blur(bent, width, height, sigma) : bent;
-  // Exposure: the log-mean luminance goes to the target, as metering does; night scenes keep their darkness.
-  let sum = 0;
-  let count = 0;
-  for (let i = 0; i < soft.length; i += 33) {
-    sum += Math.log(0.01 + 0.3 * soft[i - (i % 3)] + 0.6 * soft[i - (i % 3) + 1] + 0.1 * soft[i - (i % 3) + 2]);
-    count++;
-  }
-  const gain = Math.min(12, Math.max(0.2, (film.exposure ** 2 * 1.3) / Math.exp(sum / count)));
+  const gain = Math.min(14, Math.max(0.15, film.exposure / meter(soft, width, height)));
   const data = new Uint8Array(width * height * 3);
-  const half = Math.hypot(width, height) / 2;
+  const corner = 4 / (width * width + height * height);
+  const curve = toneCurve(film.contrast);
+  let random = film.seed;
+  const { balance, saturation, vignette } = film;
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) {
       const i = (y * width + x) * 3;
-      const d = Math.hypot(x - width / 2, y - height / 2) / half;
-      const g = gain * (1 - film.vignette * d * d);
-      const r = soft[i] * g * film.balance[0];
-      const gr = soft[i + 1] * g * film.balance[1];
-      const b = soft[i + 2] * g * film.balance[2];
-      const grey = 0.3 * r + 0.6 * gr + 0.1 * b;
+      const d = ((x - width / 2) ** 2 + (y - height / 2) ** 2) * corner;
+      const g = gain * (1 - vignette * d);
+      const red = soft[i] * g * balance[0];
+      const green = soft[i + 1] * g * balance[1];
+      const blue = soft[i + 2] * g * balance[2];
+      const grey = (0.3 * red + 0.6 * green + 0.1 * blue) * (1 - saturation);
       for (let c = 0; c < 3; c++) {
-        const v = grey + (([r, gr, b] as const)[c] - grey) * film.saturation;
-        let s = tone(Math.max(v, 0), film.contrast);
-        s += film.noise * (hash01(x, y, film.seed + c) + hash01(x, y, film.seed + c + 7) - 1) * 2 * (1.2 - s);
-        data[i + c] = s <= 0 ? 0 : s >= 1 ? 255 : Math.round(s * 255);
+        const v = grey + (c === 0 ? red : c === 1 ? green : blue) * saturation;
+        const k = v <= 0 ? 0 : Math.min(Math.sqrt(v) * CURVE_STEPS, CURVE_STEPS * 3) | 0;
+        const s = curve[k];
+        random = (Math.imul(random, 1664525) + 1013904223) | 0;
+        const value = s + film.noise * GRAIN[random >>> 20] * (1.2 - s);
+        data[i + c] = value <= 0 ? 0 : value >= 1 ? 255 : (value * 255 + 0.5) | 0;
       }
     }
   return { width, height, data };
 }
 
-/** Linear → display: a filmic shoulder, then gamma 2.2 with contrast around middle grey. */
-function tone(v: number, contrast: number): number {
-  const shoulder = (v * (1 + v / 9)) / (1 + v * 0.62);
-  return 0.45 * (Math.min(shoulder, 1.6) ** (1 / 2.2) / 0.45) ** contrast;
+/** Log-mean luminance of the middle of the image, where photographers meter; the sky counts less than the subject. */
+function meter(linear: Float32Array, width: number, height: number): number {
+  let sum = 0;
+  let count = 0;
+  for (let y = Math.floor(height * 0.2); y < height * 0.9; y += 3)
+    for (let x = Math.floor(width * 0.12); x < width * 0.88; x += 3) {
+      const i = (y * width + x) * 3;
+      sum += Math.log(0.01 + 0.3 * linear[i] + 0.6 * linear[i + 1] + 0.1 * linear[i + 2]);
+      count++;
+    }
+  return Math.exp(sum / Math.max(1, count));
+}
+
+/** Steps of the tone table per unit of square root of light. */
+const CURVE_STEPS = 2048;
+
+/** Grain: 4096 draws of near-normal noise. */
+const GRAIN = Float32Array.from({ length: 4096 }, (_, i) => 2 * (hash01(i, 1) + hash01(i, 2) - 1));
+
+/** Linear light (as its square root) → display: a filmic curve (Narkowicz's fit of ACES), gamma, contrast around middle grey. */
+function toneCurve(contrast: number): Float32Array {
+  return Float32Array.from({ length: CURVE_STEPS * 3 + 1 }, (_, i) => {
+    const v = ((i + 0.5) / CURVE_STEPS) ** 2;
+    const filmic = Math.min(1, (v * (2.51 * v + 0.03)) / (v * (2.43 * v + 0.59) + 0.14));
+    const s = filmic ** (1 / 2.2);
+    return 0.5 + (s - 0.5) * (1 + (contrast - 1) * 4 * s * (1 - s) * 0.9);
+  });
 }
 
 function distort(source: Float32Array, width: number, height: number, amount: number): Float32Array {

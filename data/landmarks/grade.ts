@@ -10,6 +10,8 @@ export const THRESHOLDS = {
    * a facade is about one bay.
    */
   junkShare: 0.1,
+  /** Common surface on less of the database image than this is a speck: 1.5 % of 320 × 240 is a patch of 34 × 34 pixels. */
+  junkPixels: 0.015,
   /** Seen more than this apart, even common surface shows nothing alike: planar patches are foreshortened four times. */
   junkAngle: 75,
   /** Easy needs half of one view's landmark in the other: a matcher that fails there is broken … */
@@ -24,11 +26,15 @@ export const THRESHOLDS = {
   easyLight: 0.5,
 } as const;
 
-/** Grades database view d for query q: both overlaps and the difference of their light (0 to 1). */
-export function grade(qd: Overlap, dq: Overlap, light: number): Grade {
+/**
+ * Grades database view d for query q: the overlap seen from each, the difference of their light (0 to 1), and the
+ * share of d that shows the landmark.
+ */
+export function grade(qd: Overlap, dq: Overlap, light: number, visible: number): Grade {
   const t = THRESHOLDS;
   const most = Math.max(qd.share, dq.share);
-  if (most < t.junkShare || Math.min(qd.angle, dq.angle) > t.junkAngle) return "junk";
+  if (most < t.junkShare || dq.share * visible < t.junkPixels) return "junk";
+  if (Math.min(qd.angle, dq.angle) > t.junkAngle) return "junk";
   const scale = Math.max(qd.scale, 1 / qd.scale);
   const easy =
     most >= t.easyShare &&

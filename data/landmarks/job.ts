@@ -77,7 +77,9 @@ export interface RenderedView {
 }
 
 /** How often a camera is drawn again when trees or houses hide the landmark. */
-const ATTEMPTS = 6;
+const ATTEMPTS = 8;
+/** … or when it fills less of the image than this. */
+const ENOUGH = 0.12;
 
 /** Renders view `view` of a landmark. `pixels` off skips shading: the geometry alone is wanted. */
 export function renderView(
@@ -97,7 +99,7 @@ export function renderView(
     const scene = sceneOf(l);
     const seen = rasterise(scene.mesh, camera, p.samples);
     const geometry = viewGeometry(camera, scene.mesh, seen, l.own);
-    if (geometry.visible < 0.1 && attempt + 1 < ATTEMPTS) continue;
+    if (geometry.visible < ENOUGH && attempt + 1 < ATTEMPTS) continue;
     const light = drawLight(rng.fork("light"), radius);
     const film = drawFilm(rng.fork("film"), p.quality, light.weather === "night" || light.weather === "dusk");
     if (!pixels) return { image: { width: 0, height: 0, data: new Uint8Array(0) }, geometry, light, film };

@@ -96,7 +96,7 @@ export function drawLight(rng: Rng, reach: number): Light {
       night: rng.range(0, 0.5),
     }[weather],
     cloudShift: [rng.range(0, 256), rng.range(0, 256)],
-    haze: rng.chance(0.15) ? rng.range(0.002, 0.006) : rng.range(0.0003, 0.0015),
+    haze: rng.chance(0.1) ? rng.range(0.002, 0.005) : rng.range(0.0002, 0.001),
     lit: dark ? rng.range(0.15, 0.7) : 0,
     floods: Array.from({ length: lamps }, (_, i) => {
       const a = (i / lamps) * Math.PI * 2 + rng.range(0, 0.4);

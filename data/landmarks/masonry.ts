@@ -125,7 +125,7 @@ export function ashlar(rng: Rng, colour: Rgb, rustic = 0): Texture {
 export function rubble(rng: Rng, colour: Rgb, metres = rng.range(1.6, 3.2)): Texture {
   const { soft, fine, mid, cells } = noiseLibrary();
   const map = rng.pick(cells.slice(0, 3));
-  const other = vary(rng, colour, 0.25);
+  const other = vary(rng, colour, 0.13);
   const spread = rng.range(0.15, 0.45);
   const mortarGain = rng.range(0.6, 1.2);
   const joint = rng.range(0.05, 0.13);
@@ -149,24 +149,27 @@ export function rubble(rng: Rng, colour: Rgb, metres = rng.range(1.6, 3.2)): Tex
 export function plaster(rng: Rng, colour: Rgb): Texture {
   const { soft, fine, ridge, mid, streak } = noiseLibrary();
   const crack = rng.range(0.9, 0.99);
-  const peel = rng.chance(0.3) ? rng.range(0.68, 0.85) : 2;
+  const peel = rng.chance(0.12) ? rng.range(0.75, 0.88) : 2;
   const under: Rgb = rng.chance(0.5) ? [0.6, 0.45, 0.38] : [0.68, 0.65, 0.6];
   const cloud = rng.range(0.05, 0.25);
   const sx = rng.int(0, 255);
   const sy = rng.int(0, 255);
-  return bake({ metres: rng.range(3, 5), gloss: 0.02, kind: "surface", ageing: 1 }, (x, y, t) => {
-    const n = at(fine, x, y) - 0.5;
-    const patch = at(soft, x + sx, y + sy);
-    const gain = 1 + cloud * (patch - 0.5) * 2 + 0.08 * n + 0.12 * (at(streak, x + sy, y) - 0.5);
-    if (patch + 0.12 * (at(mid, x, y) - 0.5) > peel) {
-      put(t, under, 0.9 + 0.4 * n);
-      t.height = -0.015;
-    } else if (at(ridge, x + sy, y + sx) > crack) put(t, colour, gain * 0.7);
-    else {
-      put(t, colour, gain);
-      t.height = 0.002 * n + 0.004 * at(mid, x, y);
-    }
-  });
+  return bake(
+    { metres: peel < 1 ? rng.range(6, 9) : rng.range(3, 5), gloss: 0.02, kind: "surface", ageing: 1 },
+    (x, y, t) => {
+      const n = at(fine, x, y) - 0.5;
+      const patch = at(soft, x + sx, y + sy);
+      const gain = 1 + cloud * (patch - 0.5) * 2 + 0.08 * n + 0.12 * (at(streak, x + sy, y) - 0.5);
+      if (patch + 0.12 * (at(mid, x, y) - 0.5) > peel) {
+        put(t, under, 0.9 + 0.4 * n);
+        t.height = -0.015;
+      } else if (at(ridge, x + sy, y + sx) > crack) put(t, colour, gain * 0.7);
+      else {
+        put(t, colour, gain);
+        t.height = 0.002 * n + 0.004 * at(mid, x, y);
+      }
+    },
+  );
 }
 
 /** Cast concrete: panels or board marks, tie holes, water stains. */

@@ -86,7 +86,17 @@ export function mural(rng: Rng, metres: number): Texture {
 /** A board of letter-like strokes. The lower 3/4 of the tile is wasted on purpose: a sign maps v to [0, 1/4]. */
 export function sign(rng: Rng): Texture {
   const back: Rgb = rng.chance(0.5)
-    ? [rng.range(0.1, 0.7), rng.range(0.1, 0.5), rng.range(0.1, 0.6)]
+    ? vary(
+        rng,
+        rng.pick<Rgb>([
+          [0.2, 0.28, 0.2],
+          [0.4, 0.15, 0.13],
+          [0.16, 0.2, 0.32],
+          [0.3, 0.24, 0.18],
+          [0.68, 0.66, 0.6],
+        ]),
+        0.2,
+      )
     : [0.92, 0.9, 0.84];
   const ink: Rgb = back[0] + back[1] + back[2] > 1.5 ? [0.1, 0.1, 0.15] : [0.95, 0.9, 0.75];
   const seed = rng.int(0, 1 << 20);

@@ -115,7 +115,7 @@ export function overlap(a: ViewGeometry, b: ViewGeometry): Overlap {
     if (!stands(b, px, py, depth)) continue;
     common++;
     angles += Math.acos(Math.min(1, Math.max(-1, (ux * vx + uy * vy + uz * vz) / (ul * vl))));
-    scales += Math.log((b.camera.focal / depth / b.columns) * (ul / a.camera.focal) * a.columns);
+    scales += Math.log((b.camera.focal / vl / b.columns) * (ul / a.camera.focal) * a.columns);
   }
   if (common === 0) return { share: 0, angle: 180, scale: 0 };
   return { share: common / total, angle: ((angles / common) * 180) / Math.PI, scale: Math.exp(scales / common) };

@@ -7,7 +7,8 @@ import type { Stock } from "./surroundings.js";
 
 /** Adds the passers-by of one view. `radius` is the landmark's; they stand between it and the camera, and around. */
 export function passersBy(b: Builder, stock: Stock, rng: Rng, camera: Camera, radius: number): void {
-  const crowd = rng.chance(0.25) ? rng.int(12, 40) : rng.int(0, 9);
+  // A crowd before a statue would hide all of it.
+  const crowd = (rng.chance(0.25) ? rng.int(12, 40) : rng.int(0, 9)) >> (radius < 6 ? 1 : 0);
   const [ex, , ez] = camera.position;
   const distance = Math.hypot(ex, ez);
   const heading = Math.atan2(ex, ez);
@@ -19,17 +20,19 @@ export function passersBy(b: Builder, stock: Stock, rng: Rng, camera: Camera, ra
   const low = radius * 0.85 + 1;
   const reach = Math.max(low + 2, distance - 4);
   for (let i = 0; i < crowd; i++) put(low, reach, 0.35, () => person(b, stock, rng));
-  const cars = rng.chance(0.4) ? rng.int(1, 5) : 0;
+  const cars = distance > 14 && rng.chance(0.4) ? rng.int(1, 5) : 0;
   for (let i = 0; i < cars; i++)
-    put(radius * 1.1 + 3, Math.max(radius * 1.1 + 4, distance - 6), 0.5, () => car(b, stock, rng));
+    put(radius * 1.1 + 3, Math.max(radius * 1.1 + 4, distance * 0.72), 0.5, () => car(b, stock, rng));
   if (rng.chance(0.16)) near(b, stock, rng, camera);
 }
 
 function person(b: Builder, stock: Stock, rng: Rng): void {
   const h = rng.range(0.88, 1.08);
   const cloth = (): V3 => {
-    const v = rng.range(0.15, 0.95);
-    return rng.chance(0.4) ? [v, v, v] : [rng.range(0.1, 0.95), rng.range(0.1, 0.9), rng.range(0.1, 0.95)];
+    const v = rng.range(0.12, 0.9);
+    // Most clothes are grey, blue or brown; one in five is bright.
+    const c = rng.chance(0.2) ? 1.2 : 0.3;
+    return [v * (1 + c * rng.range(-0.5, 0.5)), v * (1 + c * rng.range(-0.5, 0.4)), v * (1 + c * rng.range(-0.5, 0.5))];
   };
   const skin: V3 = rng.pick<V3>([
     [0.9, 0.72, 0.6],
@@ -100,9 +103,16 @@ function person(b: Builder, stock: Stock, rng: Rng): void {
 }
 
 function car(b: Builder, stock: Stock, rng: Rng): void {
-  const colour: V3 = rng.chance(0.5)
-    ? [0.85, 0.86, 0.87]
-    : [rng.range(0.1, 0.8), rng.range(0.1, 0.5), rng.range(0.1, 0.6)];
+  const colour: V3 = rng.pick<V3>([
+    [0.88, 0.88, 0.88],
+    [0.6, 0.61, 0.63],
+    [0.25, 0.26, 0.28],
+    [0.12, 0.12, 0.13],
+    [0.5, 0.12, 0.1],
+    [0.14, 0.2, 0.4],
+    [0.3, 0.34, 0.28],
+    [0.75, 0.72, 0.62],
+  ]);
   const tall = rng.range(0, 0.7);
   const side: [number, number][] = [
     [-2.1, 0.35],

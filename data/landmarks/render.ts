@@ -125,7 +125,7 @@ export function groundTruth(set: LandmarkSet): GroundTruth {
           angle: l.angle[i][j],
           scale: l.scale[i][j],
         });
-        lists[grade(between(q, d), between(d, q), l.light[q][d])].push(at);
+        lists[grade(between(q, d), between(d, q), l.light[q][d], view.visible)].push(at);
       });
       qimlist.push(query.image);
       gnd.push({ bbx: set.parameters.boxes ? queryBox(query) : null, ...lists });

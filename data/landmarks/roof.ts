@@ -6,9 +6,18 @@ import type { Rng } from "./random.js";
 import { ball, column, lathe, polygon, prism } from "./solids.js";
 import type { Style } from "./style.js";
 
-/** A roof over the rectangle |x| ≤ w/2, |z| ≤ d/2 at height y. Returns its rise. The ridge runs along the longer side. */
-export function roof(b: Builder, s: Style, rng: Rng, w: number, d: number, y: number, form = s.roofForm): number {
-  if (d > w) {
+/** A roof over the rectangle |x| ≤ w/2, |z| ≤ d/2 at height y. Returns its rise. The ridge runs along the longer side, or along x. */
+export function roof(
+  b: Builder,
+  s: Style,
+  rng: Rng,
+  w: number,
+  d: number,
+  y: number,
+  form = s.roofForm,
+  alongX = false,
+): number {
+  if (d > w && !alongX) {
     let rise = 0;
     b.place(0, 0, 0, Math.PI / 2, () => {
       rise = roof(b, s, rng, d, w, y, form);

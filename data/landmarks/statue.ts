@@ -4,7 +4,7 @@ import { METALS, STONES, vary } from "./colours.js";
 import { metal } from "./coverings.js";
 import type { Extent } from "./extent.js";
 import { cornice } from "./facade.js";
-import { marble, rubble } from "./masonry.js";
+import { concrete, marble } from "./masonry.js";
 import { noiseLibrary, smoothAt } from "./noise.js";
 import type { Rng } from "./random.js";
 import { ball, column, lathe, polygon, prism } from "./solids.js";
@@ -86,8 +86,8 @@ function figure(rng: Rng, x = 0): Limb[] {
     limbs.push({ a: shoulder, b: elbow, ra: 0.085, rb: 0.07 }, { a: elbow, b: hand, ra: 0.065, rb: 0.05 });
     if (raised > 0.85)
       limbs.push(
-        { a: hand, b: [hand[0], hand[1] - 1.7, hand[2]], ra: 0.025, rb: 0.025 },
-        { a: hand, b: [hand[0], hand[1] + 0.5, hand[2]], ra: 0.025, rb: 0.06 },
+        { a: hand, b: [hand[0], hand[1] - 1.7, hand[2]], ra: 0.04, rb: 0.04 },
+        { a: hand, b: [hand[0], hand[1] + 0.5, hand[2]], ra: 0.04, rb: 0.06 },
       );
   }
   if (rng.chance(0.5))
@@ -157,7 +157,7 @@ export function statue(b: Builder, s: Style, rng: Rng): Extent {
         )
       : rng.chance(0.7)
         ? marble(rng, vary(rng, rng.pick(STONES)))
-        : rubble(rng, vary(rng, rng.pick(STONES)), 1.4),
+        : concrete(rng, vary(rng, rng.pick(STONES))),
   );
   const scale = rng.range(1.2, 2.6);
   let y = pedestal(b, s, rng, form === "fountain" ? 0.5 : rng.range(0.8, 2), form === "rider" ? 1.5 : 1, scale);

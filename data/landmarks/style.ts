@@ -140,14 +140,20 @@ export function drawStyle(choice: Rng, detail: Rng, b: Builder, kind: Kind): Sty
   const roofColour = choice.pick(ROOFS);
   const metalRoof = choice.chance(is("baroque", "oriental") ? 0.4 : 0.2);
   const frameColour: Rgb = choice.chance(0.55) ? [0.88, 0.87, 0.84] : choice.pick(WOODS);
-  const arch: ArchForm = is("gothic")
-    ? choice.pick(["pointed", "pointed", "trefoil", "ogee"])
-    : is("oriental")
-      ? choice.pick(["ogee", "pointed", "round", "trefoil"])
-      : is("romanesque")
-        ? "round"
-        : choice.pick(["flat", "segmental", "round"]);
-  const middle: ArchForm = choice.chance(is("gothic", "romanesque", "oriental") ? 0.75 : 0.3) ? arch : "flat";
+  const arch: ArchForm = is("modern")
+    ? "flat"
+    : is("gothic")
+      ? choice.pick(["pointed", "pointed", "trefoil", "ogee"])
+      : is("oriental")
+        ? choice.pick(["ogee", "pointed", "round", "trefoil"])
+        : is("romanesque")
+          ? "round"
+          : choice.pick(["flat", "segmental", "round"]);
+  const middle: ArchForm = is("modern")
+    ? choice.pick(["flat", "flat", "flat", "segmental"])
+    : choice.chance(is("gothic", "romanesque", "oriental") ? 0.75 : 0.3)
+      ? arch
+      : "flat";
   const top: ArchForm = choice.chance(0.6) ? middle : choice.pick(["flat", "segmental", "round"]);
   const tall = is("classical", "baroque") ? choice.range(4, 6) : choice.range(3.2, 4.8);
   return {
@@ -212,13 +218,15 @@ export function drawStyle(choice: Rng, detail: Rng, b: Builder, kind: Kind): Sty
         ? choice.pick(["arches", "corbels", "none"])
         : choice.pick(["blocks", "corbels", "none"]),
     course: choice.chance(0.75) ? choice.range(0.15, 0.4) : 0,
-    parapet: is("gothic", "oriental")
-      ? choice.pick(["crenels", "finials", "solid"])
-      : is("vernacular")
-        ? "none"
-        : choice.pick(["balusters", "solid", "finials", "none"]),
-    quoins: choice.chance(0.35),
-    balcony: choice.chance(0.4) ? choice.range(0.1, 0.6) : 0,
+    parapet: is("modern")
+      ? choice.pick(["none", "solid"])
+      : is("gothic", "oriental")
+        ? choice.pick(["crenels", "finials", "solid"])
+        : is("vernacular")
+          ? "none"
+          : choice.pick(["balusters", "solid", "finials", "none"]),
+    quoins: !is("modern") && choice.chance(0.35),
+    balcony: !is("modern") && choice.chance(0.4) ? choice.range(0.1, 0.6) : 0,
     roofForm: is("modern")
       ? "flat"
       : choice.weighted<RoofForm>({

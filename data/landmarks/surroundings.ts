@@ -69,12 +69,12 @@ export function surroundings(b: Builder, s: Style, rng: Rng, extent: Extent): St
     const a = rng.range(0, Math.PI * 2);
     // Most trees keep off the front, where the cameras are.
     if (Math.cos(a) > 0.75 && rng.chance(0.6)) continue;
-    const d = r * rng.range(1.15, 1.9) + 3;
+    const d = r * rng.range(1.15, 1.9) + 6;
     b.place(Math.sin(a) * d, 0, Math.cos(a) * d, rng.range(0, 6), () => tree(b, stock, rng, species));
   }
   const lamps = rng.int(0, 6);
   for (let i = 0; i < lamps; i++) {
-    const a = (i / Math.max(1, lamps)) * Math.PI * 2 + 0.4;
+    const a = (i / Math.max(1, lamps)) * Math.PI * 2 + 0.85;
     b.place(Math.sin(a) * r * 1.5, 0, Math.cos(a) * r * 1.5, 0, () => lamp(b, stock, rng.fork("lamp")));
   }
   if (rng.chance(0.35)) {
@@ -182,9 +182,9 @@ export interface Species {
 }
 
 /** A trunk and a crown of leaf cards around a few centres. */
-export function tree(b: Builder, stock: Stock, rng: Rng, species: Species, cards = 420): void {
+export function tree(b: Builder, stock: Stock, rng: Rng, species: Species, cards = 760): void {
   const h = rng.range(5, 8) * species.tall;
-  const width = species.slim ? h * 0.16 : h * rng.range(0.28, 0.38);
+  const width = species.slim ? h * 0.16 : h * rng.range(0.3, 0.44);
   lathe(
     b,
     [
@@ -197,17 +197,17 @@ export function tree(b: Builder, stock: Stock, rng: Rng, species: Species, cards
     stock.bark,
   );
   const centres = Array.from(
-    { length: 7 },
+    { length: 11 },
     (): V3 => [rng.gauss() * width * 0.45, h * rng.range(0.45, 0.9), rng.gauss() * width * 0.45],
   );
   for (let i = 0; i < cards; i++) {
-    const c = centres[i % 7];
+    const c = centres[i % 11];
     const a = rng.range(0, Math.PI * 2);
     const up = rng.range(-1, 1);
     const out = Math.sqrt(1 - up * up);
     const reach = width * 0.55 * Math.sqrt(rng.next());
     const p: V3 = [c[0] + Math.cos(a) * out * reach, c[1] + up * reach, c[2] + Math.sin(a) * out * reach];
-    const size = rng.range(0.2, 0.45) * (h / 7);
+    const size = rng.range(0.13, 0.3) * (h / 7);
     const t = rng.range(0, Math.PI * 2);
     const e: V3 = [Math.cos(t) * size, rng.range(-0.6, 0.6) * size, Math.sin(t) * size];
     const g: V3 = [rng.range(-1, 1) * size, rng.range(0.3, 1) * size, rng.range(-1, 1) * size];

@@ -25,10 +25,10 @@ export function drawCamera(rng: Rng, extent: Extent, size: number, query = false
       : Math.max(-extent.around, Math.min(extent.around, rng.gauss() * spread));
   // How much of the frame's height or width the landmark would fill.
   const fill = {
-    overview: rng.range(0.65, 1.15),
-    angled: rng.range(0.7, 1.3),
-    detail: rng.range(1.8, 3.6),
-    back: rng.range(0.6, 1.3),
+    overview: rng.range(0.75, 1.3),
+    angled: rng.range(0.8, 1.5),
+    detail: rng.range(1.6, 3.4),
+    back: rng.range(0.7, 1.4),
     far: rng.range(0.35, 0.6),
   }[shot];
   const fov = shot === "detail" ? rng.range(0.35, 0.75) : rng.range(0.6, 1.2);
@@ -37,9 +37,11 @@ export function drawCamera(rng: Rng, extent: Extent, size: number, query = false
   const needWidth = (extentAcross * focal) / (width * fill);
   const needHeight = (extent.height * focal) / (height * fill);
   const detail = shot === "detail";
+  // A portrait frame of a long front, or the other way round, rarely takes all of it.
+  const cropped = rng.range(0, tall ? 0.25 : 0.7);
   let distance = detail
     ? Math.min(needWidth, needHeight) + extent.radius * 0.75
-    : Math.max(needWidth, needHeight) + extent.radius * 0.5;
+    : Math.max(needWidth, needHeight) * (1 - cropped) + Math.min(needWidth, needHeight) * cropped + extent.radius * 0.5;
   distance = Math.max(distance, extent.radius * 1.15 + 3);
   distance = Math.min(distance, extent.radius * 3.4 + 28);
   const eye: V3 = [
