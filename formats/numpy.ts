@@ -124,14 +124,15 @@ export function latin1Bytes(text: string): Uint8Array {
   return out;
 }
 
-/** Column-major elements in row-major order. Typed arrays and lists alike. */
-function fromFortran<T extends { length: number; [i: number]: unknown }>(source: T, shape: readonly number[]): T {
-  const out = (source as unknown as { slice(): T }).slice();
+/** Column-major elements in row-major order. */
+function fromFortran<T extends TensorData | PyValue[]>(source: T, shape: readonly number[]): T {
+  // a copy of the same type; not slice(), which on a Buffer shares its memory
+  const out = (Array.isArray(source) ? [...source] : elementsLike(source)) as T;
   const index = shape.map(() => 0);
   const strides = shape.map((_, axis) => shape.slice(0, axis).reduce((n, d) => n * d, 1));
   let at = 0;
   for (let i = 0; i < source.length; i++) {
-    (out as { [i: number]: unknown })[i] = source[at];
+    out[i] = source[at];
     for (let axis = shape.length - 1; axis >= 0; axis--) {
       at += strides[axis];
       if (++index[axis] < shape[axis]) break;
@@ -140,6 +141,11 @@ function fromFortran<T extends { length: number; [i: number]: unknown }>(source:
     }
   }
   return out;
+}
+
+function elementsLike(source: TensorData): TensorData {
+  const type = source.constructor as new (buffer: ArrayBuffer) => TensorData;
+  return source instanceof Uint8Array ? new Uint8Array(source.length) : new type(ownBuffer(bytesOf(source)));
 }
 
 /** Row-major elements in column-major order, as numpy stores Fortran arrays. */

@@ -12,8 +12,13 @@ export interface UnpickleOptions {
   persistent?: (id: PyValue) => PyValue;
 }
 
-/** Containers one pickle may create: one-byte opcodes make them, so a hostile file could fill the memory. */
-const maxContainers = 1 << 24;
+/**
+ * Objects one pickle may create: one-byte opcodes make them, so a hostile file could fill the memory. The largest data set
+ * descriptions need some hundred thousand; the limit keeps a hostile file below about 600 MB.
+ */
+const maxObjects = 1 << 23;
+/** An empty Map or Set takes several times the memory of an empty array. */
+const mapCost = 8;
 
 /** State of one run. */
 export class Machine {
@@ -22,7 +27,7 @@ export class Machine {
   private readonly memo = new Map<number, PyValue>();
   /** Memo slots of objects that BUILD replaces by their finished form. */
   private readonly unfinished = new Map<PyValue, number[]>();
-  private containers = 0;
+  private spent = 0;
 
   constructor(
     readonly input: ByteCursor,
@@ -44,13 +49,18 @@ export class Machine {
     return this.input.fail(kind, detail);
   }
 
+  private spend(cost: number): void {
+    this.spent += cost;
+    if (this.spent > maxObjects) throw this.malformed(`more than ${maxObjects} objects`);
+  }
+
   push(value: PyValue): void {
     this.stack.push(value);
   }
 
   /** Pushes an object that the opcode made; their number is limited. */
   create(object: PyValue): void {
-    if (++this.containers > maxContainers) throw this.malformed(`more than ${maxContainers} objects`);
+    this.spend(object instanceof Map || object instanceof Set ? mapCost : 1);
     this.stack.push(object);
   }
 
@@ -69,7 +79,7 @@ export class Machine {
   }
 
   mark(): void {
-    if (++this.containers > maxContainers) throw this.malformed(`more than ${maxContainers} objects`);
+    this.spend(1);
     this.marks.push(this.stack);
     this.stack = [];
   }
@@ -90,6 +100,7 @@ export class Machine {
   }
 
   remember(slot: number = this.memo.size): void {
+    this.spend(1);
     const value = this.top();
     this.memo.set(slot, value);
     if (value instanceof BlankArray || value instanceof NumpyDType)

@@ -100,8 +100,8 @@ const list: readonly [code: number, name: string, step: Step][] = [
   [0x4c, "LONG", (m, r) => m.push(decimal(m, r.line().replace(/L$/, "")))],
   [0x8a, "LONG1", (m, r) => m.push(long(m, r, r.u8()))],
   [0x8b, "LONG4", (m, r) => m.push(long(m, r, r.i32()))],
-  [0x46, "FLOAT", (m, r) => m.create(floatLine(m, r.line()))],
-  [0x47, "BINFLOAT", (m, r) => m.create(new PyFloat(r.f64be()))],
+  [0x46, "FLOAT", (m, r) => m.push(floatLine(m, r.line()))],
+  [0x47, "BINFLOAT", (m, r) => m.push(new PyFloat(r.f64be()))],
 
   // Python 2's 8-bit text: one byte a character, as Python 3 reads it with encoding="latin1"
   [0x53, "STRING", (m, r) => m.push(quoted(m, r.line()))],
@@ -111,10 +111,10 @@ const list: readonly [code: number, name: string, step: Step][] = [
   [0x58, "BINUNICODE", (m, r) => m.push(r.utf8(r.u32()))],
   [0x8c, "SHORT_BINUNICODE", (m, r) => m.push(r.utf8(r.u8()))],
   [0x8d, "BINUNICODE8", (m, r) => m.push(r.utf8(r.u64()))],
-  [0x42, "BINBYTES", (m, r) => m.create(r.take(r.u32()))],
-  [0x43, "SHORT_BINBYTES", (m, r) => m.create(r.take(r.u8()))],
-  [0x8e, "BINBYTES8", (m, r) => m.create(r.take(r.u64()))],
-  [0x96, "BYTEARRAY8", (m, r) => m.create(r.take(r.u64()))],
+  [0x42, "BINBYTES", (m, r) => m.push(r.take(r.u32()))],
+  [0x43, "SHORT_BINBYTES", (m, r) => m.push(r.take(r.u8()))],
+  [0x8e, "BINBYTES8", (m, r) => m.push(r.take(r.u64()))],
+  [0x96, "BYTEARRAY8", (m, r) => m.push(r.take(r.u64()))],
 
   [0x5d, "EMPTY_LIST", (m) => m.create([])],
   [0x6c, "LIST", (m) => m.create(m.popMark())],

@@ -59,7 +59,7 @@ const maxDepth = 1000;
 
 /**
  * The bytes of a pickle, in pieces; large arrays are passed on without a copy.
- * @throws TypeError for what has no Python form: undefined, functions, cycles
+ * @throws TypeError for what has no Python form: undefined, functions, nesting deeper than 1000
  */
 export function pickleChunks(value: PyInput, protocol: Protocol = 4, substitute?: Substitute): Uint8Array[] {
   const writer = new PickleWriter(protocol, substitute ?? (() => undefined));

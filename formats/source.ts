@@ -1,6 +1,7 @@
 /** @file Bytes that are read piece by piece: a file of any size, or a part of one. */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { FileFormatError, MissingDataError } from "../base/errors.js";
+import { ownBuffer } from "./dtypes.js";
 
 /** Random access to the bytes of a file. */
 export interface ByteSource {
@@ -38,7 +39,8 @@ export function fileSource(file: string): ByteSource {
 export function memorySource(bytes: Uint8Array, file: string): ByteSource {
   const read = (begin: number, length: number) => {
     if (begin + length > bytes.length) throw cut(file, begin + length, bytes.length);
-    return bytes.slice(begin, begin + length);
+    // not slice(): a Buffer's shares its memory
+    return new Uint8Array(ownBuffer(bytes.subarray(begin, begin + length)));
   };
   return { file, size: bytes.length, read };
 }
