@@ -1,0 +1,140 @@
+/** @file Training sets by name or by the user's description: photos, their clusters, and query–positive pairs. */
+import { readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { FileFormatError, MissingDataError, UsageError } from "../../base/errors.js";
+import { isFolder, listImages, resolveNames } from "./folder.js";
+import { duplicateWarning } from "./list-file.js";
+import { readSfm, readTrainingSplit } from "./sfm.js";
+import type { TrainingSet } from "./types.js";
+import { readDescription } from "./values.js";
+
+/** The user's own: a folder with a folder a class, or a CSV file with the columns image, cluster. */
+export interface OwnTrainingSet {
+  readonly name: string;
+  readonly images: string;
+}
+
+export interface TrainingOptions {
+  /** Data root. */
+  root: string;
+  /** Which half of a set that has two; default "train". */
+  split?: "train" | "val";
+  /** Where relative paths of a description count from; default the current folder. */
+  base?: string;
+}
+
+export const trainingSetNames = ["retrieval-SfM-120k", "gl18"] as const;
+
+/**
+ * @param spec a name of {@link trainingSetNames} ("train" means the first) or the user's own description
+ * @throws UsageError, MissingDataError, FileFormatError
+ */
+export function loadTrainingSet(spec: string | OwnTrainingSet, options: TrainingOptions): TrainingSet {
+  const root = resolve(options.root);
+  const split = options.split ?? "train";
+  if (spec === "train" || spec === "retrieval-SfM-120k") return readSfm(root, split);
+  if (spec === "gl18") return readLandmarks(root, split);
+  if (typeof spec === "string")
+    throw new UsageError(
+      "UnknownDataset",
+      `data: no training set ${JSON.stringify(spec)}; known are ${trainingSetNames.join(", ")}, or {name, images: FOLDER or CSV}`,
+    );
+  const images = resolve(options.base ?? ".", spec.images);
+  return isFolder(images) ? readClassFolders(spec.name, images) : readCsv(spec.name, images);
+}
+
+/** Google Landmarks 2018 as SOLAR prepares it: db_gl18.pkl, photos `jpg/<id>.jpg` (gl18.md section 4). */
+function readLandmarks(root: string, split: "train" | "val"): TrainingSet {
+  const folder = join(root, "train/gl18");
+  const top = readDescription(join(folder, "db_gl18.pkl"), "; get its photos with: fire-gpu download gl18");
+  return readTrainingSplit(top.at(split), "gl18", (cids) => cids.map((cid) => join(folder, "jpg", `${cid}.jpg`)));
+}
+
+/** The first folder below is the class; photos directly in the folder belong to none and are an error. */
+function readClassFolders(name: string, folder: string): TrainingSet {
+  const images = listImages(folder);
+  const loose = images.find((image) => !image.includes("/"));
+  if (loose)
+    throw new MissingDataError(
+      "NoClass",
+      `${join(folder, loose)}: expected a folder a class in ${folder}, not loose photos`,
+    );
+  return fromLabels(
+    name,
+    images.map((image) => join(folder, image)),
+    images.map((image) => image.slice(0, image.indexOf("/"))),
+    [],
+  );
+}
+
+/** Columns image and cluster, by the header's names or else the first two; photos relative to the file's folder. */
+function readCsv(name: string, file: string): TrainingSet {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new MissingDataError("DatasetMissing", `${file}: no such folder of classes or CSV file`, { cause });
+  }
+  const rows = text
+    .replace(/^\uFEFF/, "")
+    .split(/\r?\n/)
+    .filter((line) => line.trim() !== "")
+    .map((line) => line.split(",").map((cell) => cell.trim().replace(/^"(.*)"$/, "$1")));
+  const header = rows[0]?.map((cell) => cell.toLowerCase()) ?? [];
+  const named = header.includes("image") && header.includes("cluster");
+  const [image, cluster] = named ? [header.indexOf("image"), header.indexOf("cluster")] : [0, 1];
+  const body = named ? rows.slice(1) : rows;
+  if (body.length === 0)
+    throw new FileFormatError("MalformedFile", file, "expected rows image,cluster; the file has none");
+  const bad = body.findIndex((row) => !row[image] || !row[cluster]);
+  if (bad >= 0)
+    throw new FileFormatError(
+      "MalformedFile",
+      file,
+      `row ${bad + 1 + (named ? 1 : 0)}: expected image,cluster, got ${JSON.stringify(body[bad].join(","))}`,
+    );
+  const names = body.map((row) => row[image]);
+  return fromLabels(
+    name,
+    resolveNames(names, [dirname(file)]),
+    body.map((row) => row[cluster]),
+    duplicateWarning(names, file),
+  );
+}
+
+/**
+ * Clusters in order of appearance; each photo is a query with the next one of its cluster as positive (the last with the
+ * first), so every photo is drawn as often as any other. Photos that are alone serve as negatives only.
+ */
+function fromLabels(name: string, images: string[], labels: string[], warnings: string[]): TrainingSet {
+  const members = new Map<string, number[]>();
+  labels.forEach((label, i) => {
+    const list = members.get(label);
+    if (list) list.push(i);
+    else members.set(label, [i]);
+  });
+  const numbers = new Map([...members.keys()].map((label, i) => [label, i]));
+  const queries: number[] = [];
+  const positives: number[] = [];
+  for (const list of members.values())
+    if (list.length > 1)
+      for (const [k, i] of list.entries()) {
+        queries.push(i);
+        positives.push(list[(k + 1) % list.length]);
+      }
+  if (queries.length === 0)
+    throw new UsageError(
+      "NoPairs",
+      `data: ${name}: expected clusters of two photos or more, got ${members.size} of one`,
+    );
+  if (members.size < 2)
+    throw new UsageError("OneCluster", `data: ${name}: expected two clusters or more, all photos are of one`);
+  return {
+    name,
+    images,
+    clusters: Int32Array.from(labels, (label) => numbers.get(label) as number),
+    queries: Int32Array.from(queries),
+    positives: Int32Array.from(positives),
+    warnings,
+  };
+}
