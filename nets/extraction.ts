@@ -6,7 +6,7 @@
 import type { ImageInput } from "../base/image.js";
 import { f16ToNumber, numberToF16 } from "../base/tensor.js";
 import type { Device } from "../engine/device.js";
-import { run } from "../engine/op.js";
+import { pad4, run } from "../engine/op.js";
 import { normalise } from "../engine/ops/normalise.js";
 import { type ResizeConvention, rescale } from "../engine/ops/resize.js";
 import { concatRows, gatherRows, strongest, weightedSum } from "../engine/ops/select.js";
@@ -43,40 +43,34 @@ export class Extractor {
   ) {}
 
   /** Local features of one image (fire.md §1.7, how.md §1). */
-  async local(image: ImageInput, { scales, featuresNum }: LocalOptions): Promise<LocalFeatures> {
-    const key = `${this.id}local/${sizeKey(image)}/${scales}/${featuresNum}`;
-    let keep = 0;
-    const plan = this.plan(key, image, scales, (descriptors, strengths) => {
-      keep = featuresNum === null ? 0 : Math.min(featuresNum, strengths.elements);
-      // without a limit everything is read back and ordered here: sorting 25,000 candidates is no work for one workgroup
-      if (keep === 0) return [strengths, descriptors];
-      const order = strongest(this.device, strengths, keep);
-      return [strengths, run(this.device, gatherRows, [descriptors, order], {}), order];
-    });
-    const [strengths, rows, order] = (await plan.run(image.data)) as [
-      Float32Array,
-      Float32Array,
-      Uint32Array | undefined,
-    ];
-    const { counts, widths } = this.maps.get(key)!;
-    const places = order ?? sortedOrder(strengths);
-    return this.assemble(strengths, rows, places, order !== undefined, scales, counts, widths);
+  async local(image: ImageInput, options: LocalOptions): Promise<LocalFeatures> {
+    const key = `${this.id}local/${sizeKey(image)}/${options.scales}/${options.featuresNum}`;
+    const plan = this.plan(key, image, options.scales, (all) => this.selection(all, options.featuresNum));
+    return this.assemble(key, options.scales, await plan.run(image.data));
   }
 
   /** Σ strength · descriptor over all scales, divided by (its norm + 1e-6) (fire.md §1.6). */
   async global(image: ImageInput, scales: readonly number[], divideByMaximum: boolean): Promise<Float32Array> {
     const key = `${this.id}global/${sizeKey(image)}/${scales}`;
-    const plan = this.plan(key, image, scales, (descriptors, strengths) => {
-      return [strengths, run(this.device, weightedSum, [descriptors, strengths], {})];
-    });
+    const plan = this.plan(key, image, scales, (all) => [all.strengths, this.weighted(all)]);
     const [strengths, partial] = (await plan.run(image.data)) as Float32Array[];
-    const scale = divideByMaximum ? 1 / strengths.reduce((a, b) => Math.max(a, b), 0) : 1;
-    const columns = Math.ceil(this.outputDim / 4) * 4;
-    const sum = new Float64Array(this.outputDim);
-    for (let at = 0; at < partial.length; at += columns)
-      for (let d = 0; d < this.outputDim; d++) sum[d] += partial[at + d] * scale;
-    const norm = Math.sqrt(sum.reduce((s, v) => s + v * v, 0)) + 1e-6;
-    return Float32Array.from(sum, (v) => v / norm);
+    return this.total(strengths, partial, divideByMaximum);
+  }
+
+  /** Local features and global descriptor in one pass over the image. */
+  async both(
+    image: ImageInput,
+    options: LocalOptions,
+    divideByMaximum: boolean,
+  ): Promise<{ local: LocalFeatures; global: Float32Array }> {
+    const key = `${this.id}both/${sizeKey(image)}/${options.scales}/${options.featuresNum}`;
+    const plan = this.plan(key, image, options.scales, (all) => [
+      this.weighted(all),
+      ...this.selection(all, options.featuresNum),
+    ]);
+    const [partial, ...selected] = await plan.run(image.data);
+    const global = this.total(selected[0] as Float32Array, partial as Float32Array, divideByMaximum);
+    return { local: this.assemble(key, options.scales, selected), global };
   }
 
   /** Forgets the plans of this network. */
@@ -85,12 +79,7 @@ export class Extractor {
     this.maps.clear();
   }
 
-  private plan(
-    key: string,
-    image: ImageInput,
-    scales: readonly number[],
-    finish: (descriptors: Tensor, strengths: Tensor) => Tensor[],
-  ): Plan {
+  private plan(key: string, image: ImageInput, scales: readonly number[], finish: (all: Candidates) => Tensor[]): Plan {
     return this.device.plans.get(key, () => {
       const counts: number[] = [];
       const widths: number[] = [];
@@ -110,31 +99,49 @@ export class Extractor {
             return rows;
           }),
         );
-        return finish(
-          concatRows(
+        return finish({
+          descriptors: concatRows(
             this.device,
             parts.map((p) => p.descriptors),
           ),
-          concatRows(
+          strengths: concatRows(
             this.device,
             parts.map((p) => p.strengths),
           ),
-        );
+        });
       });
     });
   }
 
-  private assemble(
-    strengths: Float32Array,
-    rows: Float32Array,
-    order: Uint32Array,
-    gathered: boolean,
-    scales: readonly number[],
-    counts: readonly number[],
-    widths: readonly number[],
-  ): LocalFeatures {
+  /** What `assemble` reads back: strengths of all candidates, rows of the strongest, and which they are. */
+  private selection({ descriptors, strengths }: Candidates, featuresNum: number | null): Tensor[] {
+    // without a limit everything is read back and ordered there: sorting 25,000 candidates is no work for one workgroup
+    if (featuresNum === null) return [strengths, descriptors];
+    const order = strongest(this.device, strengths, Math.min(featuresNum, strengths.elements));
+    return [strengths, run(this.device, gatherRows, [descriptors, order], {}), order];
+  }
+
+  private weighted({ descriptors, strengths }: Candidates): Tensor {
+    return run(this.device, weightedSum, [descriptors, strengths], {});
+  }
+
+  private total(strengths: Float32Array, partial: Float32Array, divideByMaximum: boolean): Float32Array {
+    const scale = divideByMaximum ? 1 / strengths.reduce((a, b) => Math.max(a, b), 0) : 1;
+    const columns = pad4(this.outputDim);
+    const sum = new Float64Array(this.outputDim);
+    for (let at = 0; at < partial.length; at += columns)
+      for (let d = 0; d < this.outputDim; d++) sum[d] += partial[at + d] * scale;
+    const norm = Math.sqrt(sum.reduce((s, v) => s + v * v, 0)) + 1e-6;
+    return Float32Array.from(sum, (v) => v / norm);
+  }
+
+  private assemble(key: string, scales: readonly number[], data: readonly ArrayBufferView[]): LocalFeatures {
+    const [strengths, rows, selected] = data as [Float32Array, Float32Array, Uint32Array | undefined];
+    const order = selected ?? sortedOrder(strengths);
+    const gathered = selected !== undefined;
+    const { counts, widths } = this.maps.get(key)!;
     const dim = this.outputDim;
-    const columns = Math.ceil(dim / 4) * 4;
+    const columns = pad4(dim);
     const count = order.length;
     const descriptors = new Float32Array(count * dim);
     const out = {

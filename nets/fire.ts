@@ -86,6 +86,10 @@ export class FireNetwork implements RetrievalNetwork, ScaleNetwork {
     return this.extractor.global(image, scales, false);
   }
 
+  extractBoth(image: ImageInput, options: LocalOptions) {
+    return this.extractor.both(image, options, false);
+  }
+
   private attend(image: Tensor): LitResult {
     const map = this.trunk.forward(image);
     const [, h, w, c] = map.shape;

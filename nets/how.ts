@@ -86,10 +86,12 @@ export class HowNetwork implements RetrievalNetwork, ScaleNetwork {
 
   /** Strengths are divided by their maximum over all scales, as the reference returns them. */
   async extractLocal(image: ImageInput, options: LocalOptions): Promise<LocalFeatures> {
-    const found = await this.extractor.local(image, options);
-    // sorted, so the first is the maximum over all scales and positions
-    const maximum = found.strengths[0];
-    return { ...found, strengths: found.strengths.map((v) => v / maximum) };
+    return relative(await this.extractor.local(image, options));
+  }
+
+  async extractBoth(image: ImageInput, options: LocalOptions) {
+    const { local, global } = await this.extractor.both(image, options, true);
+    return { local: relative(local), global };
   }
 
   extractGlobal(image: ImageInput, scales: readonly number[]): Promise<Float32Array> {
@@ -101,4 +103,10 @@ export class HowNetwork implements RetrievalNetwork, ScaleNetwork {
     this.trunk.free();
     this.reduction?.free();
   }
+}
+
+/** Strengths divided by their maximum over all scales and positions: the first, because they are sorted. */
+function relative(features: LocalFeatures): LocalFeatures {
+  const maximum = features.strengths[0];
+  return { ...features, strengths: features.strengths.map((v) => v / maximum) };
 }

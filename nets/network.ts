@@ -34,6 +34,8 @@ export interface RetrievalNetwork {
   extractLocal(image: ImageInput, options: LocalOptions): Promise<LocalFeatures>;
   /** L2-normalised global descriptor, outputDim values. */
   extractGlobal(image: ImageInput, scales: readonly number[]): Promise<Float32Array>;
+  /** Both in one pass over the image, at the same scales. */
+  extractBoth(image: ImageInput, options: LocalOptions): Promise<{ local: LocalFeatures; global: Float32Array }>;
   /** Frees the weights on the device. */
   destroy(): void;
 }

@@ -15,4 +15,5 @@ export const kinds: Record<string, () => Promise<CaseHandler>> = {
   lit_module: async () => (await import("./kinds/lit_module.js")).default,
   fire_net: async () => (await import("./kinds/fire_net.js")).default,
   how_net: async () => (await import("./kinds/how_net.js")).default,
+  e2e: async () => (await import("./kinds/e2e.js")).default,
 };
