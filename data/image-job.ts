@@ -51,6 +51,7 @@ export async function runImageJob(job: ImageJob): Promise<PreparedImage> {
   const decoded = await readImage(job.path, { truncated: job.truncated });
   const image = applyRecipe(decoded, job.recipe, job.flip);
   const original = { width: decoded.width, height: decoded.height };
-  // The decoder's memory belongs to the native library and cannot move to another thread.
+  // The decoder's memory belongs to the native library and cannot move to another thread: Node 20 copies it then, later
+  // versions refuse.
   return { image: image === decoded ? { ...image, data: image.data.slice() } : image, original };
 }
