@@ -1,6 +1,6 @@
 /** @file Voting over the inverted file (asmk.md §7), on the CPU. */
 import { UsageError } from "../base/errors.js";
-import { countOnes } from "./hamming.js";
+import { hammingDistance } from "./hamming.js";
 import type { InvertedFile } from "./inverted-file.js";
 import { checkSearchOptions, type SearchOptions } from "./parameters.js";
 import { type Ranking, rankScores } from "./rank.js";
@@ -72,14 +72,15 @@ function voteBinary(
   const length = codeLength(index.dim, true);
   const { table, mostBits } = hammingScores(length, options);
   const roots = index.rootNorms();
-  const { offsets, images, codes } = segment;
+  const { offsets, images } = segment;
+  const codes = segment.codes as Uint32Array;
+  const queryCodes = query.codes as Uint32Array;
   for (let row = 0; row < query.words.length; row++) {
     const word = query.words[row];
     const idf = index.idf[word];
     const end = offsets[word + 1];
     for (let e = offsets[word]; e < end; e++) {
-      let bits = 0;
-      for (let i = 0; i < length; i++) bits += countOnes(codes[e * length + i] ^ query.codes[row * length + i]);
+      const bits = hammingDistance(codes, e, queryCodes, row, length);
       if (bits > mostBits) continue;
       const image = images[e];
       scores[image] += Math.fround(Math.fround(table[bits] * idf) / roots[image]);

@@ -141,11 +141,14 @@ test("an empty cluster takes half of another one, shifted apart by 1/1024", () =
   assert.equal([...centroids], [down, 2 * up, 3 * down, up, 2 * down, 3 * up]);
 });
 
-test("a search for a cluster to split that never succeeds ends with the largest", () => {
-  // Counts at most 1 have probability 0.
-  const counts = Float32Array.of(1, 0, 1);
-  assert.is(splitForEmptyClusters(counts, new Float32Array(3), 1, 100), 1);
-  assert.equal([...counts], [0.5, 0.5, 1]);
+test("after ten refusals a word, the largest cluster is split instead of a drawn one", () => {
+  const counts = Float32Array.of(2, 2, 2, 2, 0, 2, 2, 3, 2, 2);
+  assert.is(splitForEmptyClusters(counts, new Float32Array(10), 1, 10_000), 1);
+  assert.equal([...counts], [2, 2, 2, 2, 1.5, 2, 2, 1.5, 2, 2]);
+  // Counts of at most 1 are never drawn at all.
+  const single = Float32Array.of(1, 0, 1);
+  assert.is(splitForEmptyClusters(single, new Float32Array(3), 1, 100), 1);
+  assert.equal([...single], [0.5, 0.5, 1]);
 });
 
 test("too few points and values that are no numbers are errors with a name", async () => {

@@ -193,6 +193,32 @@ test("aggregation refuses ids out of order and words out of range; no descriptor
   assert.is(none.words.length, 0);
 });
 
+test("short residuals are damped by 1e-6 in their norm", () => {
+  const codebook = makeCodebook(Float32Array.of(0, 0), 2);
+  const rows = aggregate(codebook, Float32Array.of(1e-6, 0), Int32Array.of(0), Int32Array.of(0), false);
+  close(rows.codes, [0.5, 0], 1e-6);
+});
+
+test("entries exactly at the threshold are kept", async () => {
+  const codebook = makeCodebook(new Float32Array(32), 32);
+  const signs = (ones: number) => Float32Array.from({ length: 32 }, (_, d) => (d < ones ? 1 : -1));
+  const encode = (ones: number) => aggregate(codebook, signs(ones), Int32Array.of(0), Int32Array.of(0), true);
+  const index = InvertedFile.create({ words: 1, dim: 32, binary: true, useIdf: false });
+  await index.add(encode(32));
+  const score = async (ones: number) =>
+    (await scoreImages(index, [encode(ones)], { ...STANDARD, similarityThreshold: 0.5 }))[0][0];
+  assert.equal([await score(24), await score(23)], [0.125, 0]);
+  const float = (value: number) => ({
+    ...{ dim: 1, words: Int32Array.of(0), images: Int32Array.of(0) },
+    codes: Float32Array.of(value),
+  });
+  const floats = InvertedFile.create({ words: 1, dim: 1, binary: false, useIdf: false });
+  await floats.add(float(1));
+  const options = { ...STANDARD, similarityThreshold: 0.5 };
+  const scores = await scoreImages(floats, [float(0.5), float(0.49)], options);
+  assert.equal([scores[0][0], scores[1][0]], [0.125, 0]);
+});
+
 test("an image scores exactly 1 against itself, without idf and with equal assignments", async () => {
   const codebook = randomCodebook(64, 33, 7);
   const rows = randomRows(codebook, { images: 5, each: 30, seed: 8 });
