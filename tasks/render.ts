@@ -1,6 +1,9 @@
 /** @file The task behind `fire-gpu data render`: procedural landmarks with ground truth, for tries, tests and training. */
-import { type RenderOptions, type RenderResult, renderLandmarks } from "../data/landmarks/render.js";
+import { DEFAULTS, type RenderOptions, type RenderResult, renderLandmarks } from "../data/landmarks/render.js";
 import { Interrupted, type Progress, type Stage, silent } from "./progress.js";
+
+/** Defaults of all parameters, for the command's help. */
+export const renderDefaults = DEFAULTS;
 
 /** Options of the command; defaults are those of `data/landmarks/render.ts`. `jobs` is the number of threads. */
 export interface RenderTaskOptions extends Omit<RenderOptions, "workers"> {

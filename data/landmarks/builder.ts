@@ -2,6 +2,7 @@
 import { mat4, vec3 } from "gl-matrix";
 import type { Texture } from "./texture.js";
 
+/** A point or direction: x to the right, y up, z to the front. */
 export type V3 = readonly [number, number, number];
 
 /** A material is an index in `Builder.textures`. */
@@ -15,6 +16,8 @@ export interface Mesh {
   readonly uv: Float32Array;
   readonly material: Uint16Array;
   readonly tint: Float32Array;
+  /** Metres of texture coordinate a metre of surface: below 1 where a picture is stretched. */
+  readonly density: Float32Array;
 }
 
 /**
@@ -35,6 +38,7 @@ export class Builder {
   private uv = new Float32Array(6 * 4096);
   private material = new Uint16Array(4096);
   private tints = new Float32Array(3 * 4096);
+  private density = new Float32Array(4096);
   private matrix = mat4.create();
   private readonly stack: mat4[] = [];
 
@@ -95,6 +99,7 @@ export class Builder {
     if (normals && !bend) for (let j = 0; j < 3; j++) this.direction(normals[j], i * 9 + 3 * j);
     else this.flatNormal(i * 9);
     this.material[i] = material;
+    this.density[i] = this.textureDensity(i);
     this.tints[i * 3] = this.tint[0];
     this.tints[i * 3 + 1] = this.tint[1];
     this.tints[i * 3 + 2] = this.tint[2];
@@ -106,11 +111,13 @@ export class Builder {
     this.tri(a, c, d, material);
   }
 
-  /** A quad in which one texture tile (of `metres`) fills the whole: signs, clocks, murals. v runs to `top` (1 = the tile). */
-  picture(a: V3, b: V3, c: V3, d: V3, material: Material, top = 1): void {
+  /**
+   * A quad filled by `across` texture tiles side by side: signs, clocks, reliefs. v runs from 0 to `top` (1 is the tile).
+   */
+  picture(a: V3, b: V3, c: V3, d: V3, material: Material, top = 1, across = 1): void {
     const m = this.textures[material].metres;
-    this.tri(a, b, c, material, undefined, [0, 0, m, 0, m, m * top]);
-    this.tri(a, c, d, material, undefined, [0, 0, m, m * top, 0, m * top]);
+    this.tri(a, b, c, material, undefined, [0, 0, m * across, 0, m * across, m * top]);
+    this.tri(a, c, d, material, undefined, [0, 0, m * across, m * top, 0, m * top]);
   }
 
   /** Upright rectangle in the plane z, cut into bendable strips when the frame is bent. */
@@ -163,6 +170,7 @@ export class Builder {
       uv: this.uv.subarray(0, n * 6),
       material: this.material.subarray(0, n),
       tint: this.tints.subarray(0, n * 3),
+      density: this.density.subarray(0, n),
     };
   }
 
@@ -182,6 +190,23 @@ export class Builder {
     this.normal[at] = x * l;
     this.normal[at + 1] = y * l;
     this.normal[at + 2] = z * l;
+  }
+
+  /** Square root of the ratio of the triangle's areas in the texture and in the world. */
+  private textureDensity(i: number): number {
+    const t = this.uv;
+    const k = i * 6;
+    const inTexture = (t[k + 2] - t[k]) * (t[k + 5] - t[k + 1]) - (t[k + 4] - t[k]) * (t[k + 3] - t[k + 1]);
+    const p = this.position;
+    const j = i * 9;
+    const ux = p[j + 3] - p[j];
+    const uy = p[j + 4] - p[j + 1];
+    const uz = p[j + 5] - p[j + 2];
+    const vx = p[j + 6] - p[j];
+    const vy = p[j + 7] - p[j + 1];
+    const vz = p[j + 8] - p[j + 2];
+    const inWorld = Math.sqrt((uy * vz - uz * vy) ** 2 + (uz * vx - ux * vz) ** 2 + (ux * vy - uy * vx) ** 2);
+    return Math.sqrt(Math.abs(inTexture) / (inWorld + 1e-12));
   }
 
   private flatNormal(at: number): void {
@@ -213,6 +238,7 @@ export class Builder {
     this.normal = double(this.normal);
     this.uv = double(this.uv);
     this.tints = double(this.tints);
+    this.density = double(this.density);
     const m = new Uint16Array(this.material.length * 2);
     m.set(this.material);
     this.material = m;

@@ -1,11 +1,12 @@
 /** @file The masses of each kind of building: what stands where, made of facades, roofs, towers and domes. */
 import type { Builder } from "./builder.js";
 import { vary } from "./colours.js";
+import { dome, roundWall, spire } from "./domes.js";
 import type { Extent } from "./extent.js";
 import { parapets, pediment } from "./massParts.js";
 import { surroundOf, windowIn } from "./opening.js";
 import type { Rng } from "./random.js";
-import { block, dome, roof, roundWall, spire } from "./roof.js";
+import { block, roof } from "./roof.js";
 import { basilica, church, temple } from "./sacred.js";
 import { statue } from "./statue.js";
 import { arch, castle, tower } from "./strongholds.js";

@@ -2,6 +2,7 @@
 import type { Rng } from "./random.js";
 import type { Rgb } from "./texture.js";
 
+/** Sandstone, limestone, granite, marble, basalt. */
 export const STONES: readonly Rgb[] = [
   [0.8, 0.71, 0.55],
   [0.86, 0.82, 0.73],
@@ -15,6 +16,7 @@ export const STONES: readonly Rgb[] = [
   [0.56, 0.52, 0.45],
 ];
 
+/** Painted render. */
 export const PLASTERS: readonly Rgb[] = [
   [0.9, 0.8, 0.55],
   [0.88, 0.66, 0.55],
@@ -28,6 +30,7 @@ export const PLASTERS: readonly Rgb[] = [
   [0.6, 0.3, 0.27],
 ];
 
+/** Fired clay. */
 export const BRICKS: readonly Rgb[] = [
   [0.6, 0.32, 0.25],
   [0.5, 0.33, 0.26],
@@ -38,6 +41,7 @@ export const BRICKS: readonly Rgb[] = [
   [0.56, 0.26, 0.22],
 ];
 
+/** Tiles and slates. */
 export const ROOFS: readonly Rgb[] = [
   [0.62, 0.34, 0.25],
   [0.33, 0.35, 0.39],
@@ -47,6 +51,7 @@ export const ROOFS: readonly Rgb[] = [
   [0.66, 0.42, 0.3],
 ];
 
+/** Copper green, iron, zinc, lead. */
 export const METALS: readonly Rgb[] = [
   [0.48, 0.66, 0.58],
   [0.36, 0.37, 0.39],
@@ -55,6 +60,7 @@ export const METALS: readonly Rgb[] = [
   [0.4, 0.53, 0.5],
 ];
 
+/** Bare and painted wood. */
 export const WOODS: readonly Rgb[] = [
   [0.35, 0.22, 0.14],
   [0.5, 0.36, 0.24],

@@ -68,6 +68,7 @@ export function metal(rng: Rng, colour: Rgb, patina = 0): Texture {
   });
 }
 
+/** What the ground is covered with. */
 export type GroundKind = "cobble" | "slabs" | "asphalt" | "grass" | "gravel" | "setts";
 
 /** Ground cover. */

@@ -21,10 +21,10 @@ export interface Film {
 
 /** Draws a camera body. `quality` bounds the JPEG quality from above. */
 export function drawFilm(rng: Rng, quality: number, dark: boolean): Film {
-  const warm = 0.06 * rng.gauss();
+  const warm = 0.08 * rng.gauss();
   return {
     exposure: (dark ? 0.05 : 0.19) * Math.exp(0.25 * rng.gauss()),
-    balance: [1 + warm, 1 + 0.02 * rng.gauss(), 1 - warm],
+    balance: [1 + warm, 1 + 0.025 * rng.gauss(), 1 - warm],
     contrast: rng.range(0.9, 1.35),
     saturation: rng.chance(0.03) ? 0 : rng.range(0.75, 1.3),
     noise: rng.chance(0.25) ? rng.range(0.01, 0.04) : rng.range(0.002, 0.01),

@@ -1,6 +1,7 @@
 /** @file From geometry to the benchmark's words: easy, hard, junk. All thresholds are here, each with its reason. */
 import type { Overlap } from "./overlap.js";
 
+/** What a database view is to a query of the same landmark. */
 export type Grade = "easy" | "hard" | "junk";
 
 /** The thresholds; distances between a query q and a database view d of the same landmark. */

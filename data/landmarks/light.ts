@@ -26,6 +26,7 @@ export interface Light {
   readonly leaves: V3;
 }
 
+/** Time of day and weather in one word. */
 export type Weather = "clear" | "partly" | "overcast" | "golden" | "dusk" | "night";
 
 /** How far two lights are apart for local features: 0 the same, 1 day against night. Sun side counts a quarter. */

@@ -1,6 +1,6 @@
 /** @file Parts that several kinds of building share: parapets on four sides, pediments, clock faces. */
 import type { Builder } from "./builder.js";
-import { parapet } from "./facade.js";
+import { parapet } from "./facadeTrim.js";
 import type { Style } from "./style.js";
 
 /** A parapet along the four edges of a block of w × d at height h. */

@@ -26,6 +26,7 @@ export interface LandmarkParameters {
   readonly boxes: boolean;
 }
 
+/** A demo set: small enough to render in a minute. */
 export const DEFAULTS: LandmarkParameters = {
   landmarks: 12,
   views: 12,

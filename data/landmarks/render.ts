@@ -30,11 +30,13 @@ export interface RenderOptions extends Partial<LandmarkParameters> {
   readonly signal?: AbortSignal;
 }
 
+/** Images done (by earlier runs too) and in all. */
 export interface RenderProgress {
   readonly done: number;
   readonly total: number;
 }
 
+/** What a run made. */
 export interface RenderResult {
   readonly images: number;
   readonly queries: number;

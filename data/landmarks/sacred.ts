@@ -1,11 +1,13 @@
 /** @file Churches, temples and domed basilicas. */
 import type { Builder } from "./builder.js";
+import { dome, roundWall, spire } from "./domes.js";
 import type { Extent } from "./extent.js";
-import { cornice, facade, facadeHeight } from "./facade.js";
+import { facade, facadeHeight } from "./facade.js";
+import { cornice } from "./facadeTrim.js";
 import { clockFace, parapets, pediment } from "./massParts.js";
 import { pierced, surroundOf, windowIn } from "./opening.js";
 import type { Rng } from "./random.js";
-import { block, dome, roof, roundWall, spire } from "./roof.js";
+import { block, roof } from "./roof.js";
 import { column, lathe } from "./solids.js";
 import type { Style } from "./style.js";
 

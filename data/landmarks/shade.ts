@@ -127,7 +127,7 @@ function sampleShader(scene: Scene, camera: Camera, seen: Visibility, light: Lig
     const uv = mesh.uv;
     const u = (uv[uvAt] * a + uv[uvAt + 2] * b + uv[uvAt + 4] * c) * tiles;
     const v = (uv[uvAt + 1] * a + uv[uvAt + 3] * b + uv[uvAt + 5] * c) * tiles;
-    const footprint = ((distance / camera.focal) * TILE * tiles) / Math.sqrt(Math.max(0.12, facing));
+    const footprint = ((distance / camera.focal) * TILE * tiles * mesh.density[id]) / Math.sqrt(Math.max(0.12, facing));
     sampleTexture(texture, u, v, Math.log2(footprint) - 0.5, texel);
 
     // Slopes turn the normal in the wall's own frame: along it and up it.

@@ -136,6 +136,7 @@ export function ball(b: Builder, y: number, r: number, material: Material, segme
   );
 }
 
+/** Form of base and capital. */
 export type ColumnOrder = "doric" | "ionic" | "leafy" | "plain";
 
 /** A free column on the origin: base, shaft with entasis, capital, abacus. `half` draws the outward half only. */

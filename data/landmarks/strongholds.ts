@@ -1,11 +1,13 @@
 /** @file Towers, castles and gates. */
 import type { Builder } from "./builder.js";
+import { roundWall, spire } from "./domes.js";
 import type { Extent } from "./extent.js";
-import { cornice, facade, parapet } from "./facade.js";
+import { facade } from "./facade.js";
+import { cornice, parapet } from "./facadeTrim.js";
 import { clockFace, parapets } from "./massParts.js";
 import { band, pierced, sheetIn } from "./opening.js";
 import type { Rng } from "./random.js";
-import { block, roof, roundWall, spire } from "./roof.js";
+import { block, roof } from "./roof.js";
 import { column, lathe, polygon, prism } from "./solids.js";
 import type { Style } from "./style.js";
 
@@ -176,13 +178,15 @@ export function arch(b: Builder, s: Style, rng: Rng): Extent {
   for (const side of [-1, 1]) b.place(0, 0, 0, (side * Math.PI) / 2, () => b.wall(-d / 2, d / 2, 0, h, w / 2, s.wall));
   const attic = h * rng.range(1.15, 1.3);
   b.box(-w / 2, w / 2, h * 0.87, attic, -d / 2, d / 2, s.wall2);
+  const inscribed = rng.chance(0.5);
   b.picture(
     [-w * 0.3, h * 0.95, d / 2 + 0.06],
     [w * 0.3, h * 0.95, d / 2 + 0.06],
     [w * 0.3, attic - 0.5, d / 2 + 0.06],
     [-w * 0.3, attic - 0.5, d / 2 + 0.06],
-    rng.chance(0.5) ? s.sign : s.panel,
-    0.25,
+    inscribed ? s.sign : s.panel,
+    inscribed ? 0.25 : 1,
+    inscribed ? 1 : Math.max(1, Math.round((w * 0.6) / (attic - 0.5 - h * 0.95))),
   );
   parapets(b, s, w, d, attic);
   return { radius: w * 0.6, height: attic + 1, around: Math.PI };

@@ -8,6 +8,7 @@ import type { Rng } from "./random.js";
 import type { ColumnOrder } from "./solids.js";
 import type { Rgb, Texture } from "./texture.js";
 
+/** What a landmark is. */
 export type Kind =
   | "palace"
   | "church"
@@ -19,10 +20,15 @@ export type Kind =
   | "arch"
   | "modern"
   | "statue";
+/** How an opening ends at its top. */
 export type ArchForm = "flat" | "segmental" | "round" | "pointed" | "ogee" | "trefoil";
+/** Shape of the main roof. */
 export type RoofForm = "hip" | "gable" | "mansard" | "flat";
+/** What stands along the edge of a flat roof. */
 export type Parapet = "none" | "balusters" | "crenels" | "solid" | "finials";
+/** What frames a window on the wall. */
 export type Surround = "none" | "band" | "ears" | "voussoirs" | "quoins";
+/** What shelters a window. */
 export type Hood = "none" | "cornice" | "triangle" | "segment" | "alternate";
 
 /** Materials are indices in the builder that the style was made with. */
