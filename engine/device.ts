@@ -189,6 +189,12 @@ export class Device {
     }
   }
 
+  /** Takes a tensor out of all scopes: its new owner frees it. */
+  keep<T extends Tensor>(tensor: T): T {
+    for (const scope of this.scopes) scope.delete(tensor);
+    return tensor;
+  }
+
   /** Reads tensors back, in order, as the typed array of their element type. Waits for all recorded work. */
   async read(...tensors: readonly Tensor[]): Promise<(Float32Array | Uint32Array | Uint8Array)[]> {
     const total = tensors.reduce((n, t) => n + t.bytes, 0);

@@ -7,6 +7,8 @@ export type GpuType = "f32" | "u32" | "u8";
 /** Handle of data that ops never change; row-major. Activations are [N, H, W, C] with C a multiple of 4. */
 export class Tensor {
   private block: Block | undefined;
+  /** The tensor whose memory this one shows, itself unless it is a view: what a tape knows tensors by. */
+  base: Tensor = this;
 
   constructor(
     public shape: readonly number[],
@@ -59,7 +61,9 @@ export class Tensor {
     const count = shape.reduce((n, d) => n * d, 1);
     if (count !== this.elements)
       throw new Error(`engine: view of ${this.label} — expected ${this.elements} elements, got [${shape}]`);
-    return new Tensor(shape, this.dtype, this.storage, { release: () => {} }, this.label);
+    const view = new Tensor(shape, this.dtype, this.storage, { release: () => {} }, this.label);
+    view.base = this.base;
+    return view;
   }
 }
 
