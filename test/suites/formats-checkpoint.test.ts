@@ -116,6 +116,14 @@ test("missing, extra and misshapen tensors are all listed", () => {
     failureOf(() => checkStateDict(got, expected, "net.pth")),
     "ShapeMismatch",
   );
+  for (const shape of [[2], [2, 3, 1], []]) {
+    expected.set("a", shape);
+    assert.is(
+      failureOf(() => checkStateDict(got, expected, "net.pth")),
+      "ShapeMismatch",
+      `[${shape}] for [2,3]`,
+    );
+  }
   expected.set("a", [2, 3]);
   checkStateDict(got, expected, "net.pth");
 });
