@@ -1,6 +1,15 @@
 /** @file `fire-gpu download NAME…`: data sets and networks onto disk, with progress; Ctrl-C leaves what can be continued. */
-import { type DownloadStep, download } from "../data/download/download.js";
+import {
+  type DownloadOptions,
+  type DownloadStep,
+  download,
+  downloadAssets,
+  downloadNames,
+} from "../data/download/download.js";
 import { Interrupted, type Progress, type Stage, silent } from "./progress.js";
+
+/** All names with a line about each. */
+export const listDownloads = downloadNames;
 
 export interface DownloadTask {
   /** Names of data/download/assets.ts: roxford5k, train, fire, … */
@@ -17,17 +26,32 @@ export interface DownloadTask {
  * Downloads each name in turn. Stages count bytes; a server that does not say how many has a total of 0.
  * @throws Interrupted when the signal was given, else what {@link download} throws.
  */
-export async function runDownload({ names, root, mirrors, signal, progress = silent }: DownloadTask): Promise<void> {
+export async function runDownload({ names, ...task }: DownloadTask): Promise<void> {
+  await watched(task, async (options) => {
+    for (const name of names) await download(name, options);
+  });
+}
+
+/**
+ * Downloads one address to `path` below the root, unless a file is there. Progress and errors as {@link runDownload}.
+ */
+export async function runDownloadUrl(url: string, path: string, task: Omit<DownloadTask, "names">): Promise<void> {
+  await watched(task, (options) => downloadAssets([{ kind: "file", url, path }], options));
+}
+
+async function watched(
+  { root, mirrors, signal, progress = silent }: Omit<DownloadTask, "names">,
+  run: (options: DownloadOptions) => Promise<void>,
+): Promise<void> {
   const bar = new ByteStages(progress);
   try {
-    for (const name of names)
-      await download(name, {
-        root,
-        mirrors,
-        signal,
-        onProgress: (step, done, total) => bar.at(step, done, total),
-        onNote: (line) => progress.note(line),
-      });
+    await run({
+      root,
+      mirrors,
+      signal,
+      onProgress: (step, done, total) => bar.at(step, done, total),
+      onNote: (line) => progress.note(line),
+    });
   } catch (e) {
     if (signal?.aborted) throw new Interrupted("interrupted; run the same command again to continue the download");
     throw e;
@@ -47,7 +71,7 @@ class ByteStages {
     // A download that starts over counts from the start again.
     if (this.current?.step !== step || this.current.total !== (total ?? 0) || done < this.current.done) {
       this.end();
-      this.current = { step, total: total ?? 0, done, stage: this.progress.stage(step, total ?? 0, done) };
+      this.current = { step, total: total ?? 0, done, stage: this.progress.stage(step, total ?? 0, done, "bytes") };
     }
     this.current.stage.advance(done - this.current.done);
     this.current.done = done;

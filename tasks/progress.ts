@@ -9,8 +9,11 @@ export interface Stage {
 }
 
 export interface Progress {
-  /** Begins a stage of `total` units, `done` of which were done by an earlier run. */
-  stage(label: string, total: number, done?: number): Stage;
+  /**
+   * Begins a stage of `total` units (0: unknown), `done` of which were done by an earlier run.
+   * @param unit "bytes" when that is what is counted; left out, things
+   */
+  stage(label: string, total: number, done?: number, unit?: "bytes"): Stage;
   /** One line of news. */
   note(line: string): void;
 }

@@ -26,8 +26,8 @@ export class EvalLog implements Progress {
     this.write("DEBUG", line);
   }
 
-  stage(label: string, total: number, done?: number): Stage {
-    return this.watcher.stage(label, total, done);
+  stage(...about: Parameters<Progress["stage"]>): Stage {
+    return this.watcher.stage(...about);
   }
 
   private write(level: string, line: string): void {

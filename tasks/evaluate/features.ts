@@ -50,13 +50,17 @@ export async function* eachLocal(features: CachedFeatures): AsyncGenerator<Local
   for await (const record of features.records()) yield decodeLocal(record);
 }
 
+/** Global descriptor of each photo in order; reads, computes and keeps as needed. */
+export async function* eachGlobal(features: CachedFeatures): AsyncGenerator<Float32Array> {
+  for await (const record of features.records()) yield decodeGlobal(record);
+}
+
 /** All global descriptors, one after another: photos × dim. */
 export async function allGlobal(features: CachedFeatures, count: number): Promise<{ dim: number; data: Float32Array }> {
   let data = new Float32Array(0);
   let dim = 0;
   let i = 0;
-  for await (const record of features.records()) {
-    const descriptor = decodeGlobal(record);
+  for await (const descriptor of eachGlobal(features)) {
     if (i === 0) {
       dim = descriptor.length;
       data = new Float32Array(count * dim);

@@ -1,11 +1,10 @@
 /** @file From `demo_eval.net_path` to a checkpoint on disk: a URL, a file, or a folder of an experiment. */
-import { createHash } from "node:crypto";
-import { createReadStream, existsSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { MissingDataError } from "../../base/errors.js";
 
-/** Fetches a URL to a file; never leaves a half-written one under that name. */
-export type Download = (url: string, file: string) => Promise<void>;
+/** Fetches a URL to `path` below `root`; never leaves a half-written file under that name. */
+export type Download = (url: string, path: string, root: string) => Promise<void>;
 
 /**
  * URLs are kept in `<data folder>/models/`; a file that is there is not fetched again. Other paths are looked up in the
@@ -19,8 +18,9 @@ export async function findModel(
 ): Promise<string> {
   if (/^https?:\/\//.test(netPath)) {
     const name = new URL(netPath).pathname.split("/").at(-1) || "model.pth";
-    const file = join(folders.data, "models", decodeURIComponent(name));
-    if (!existsSync(file)) await download(netPath, file);
+    const path = join("models", decodeURIComponent(name));
+    const file = join(folders.data, path);
+    if (!existsSync(file)) await download(netPath, path, folders.data);
     return file;
   }
   const places = isAbsolute(netPath) ? [netPath] : [resolve(netPath), resolve(folders.experiments, netPath)];
@@ -32,11 +32,4 @@ export async function findModel(
     }
   }
   throw new MissingDataError("ModelMissing", `model ${netPath}: not found; looked for ${looked.join(", ")}`);
-}
-
-/** SHA-256 of a file in hex, without holding it in memory. */
-export async function fileSha256(file: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(file)) hash.update(chunk);
-  return hash.digest("hex");
 }

@@ -1,30 +1,21 @@
 /** @file `fire-gpu eval` without its command line: from a configuration file to results on disk and in memory. */
 import { mkdirSync } from "node:fs";
 import { dirname, join, resolve, sep } from "node:path";
-import type { AsmkBackend } from "../../asmk/backend.js";
 import { writeFileAtomic } from "../../base/atomic.js";
+import { sha256File } from "../../base/hash.js";
 import { packageRoot } from "../../base/paths.js";
 import { loadDataset } from "../../data/datasets/load.js";
 import { ImageLoader } from "../../data/loader.js";
-import type { RetrievalNetwork } from "../../nets/network.js";
 import { loadEvalConfig } from "../config/load.js";
 import type { Override } from "../config/override.js";
 import { withAbsolutePaths } from "../config/paths.js";
 import { writeYaml } from "../config/yaml.js";
+import type { OpenModel } from "../open-model.js";
 import type { Progress } from "../progress.js";
 import { EvalLog } from "./eval-log.js";
 import { evaluate } from "./evaluate.js";
-import { type Download, fileSha256, findModel } from "./model-file.js";
+import { type Download, findModel } from "./model-file.js";
 import { type EvalResult, resultJson } from "./results.js";
-
-/** A network and an ASMK backend on one device. */
-export interface OpenModel {
-  readonly network: RetrievalNetwork;
-  readonly backend: AsmkBackend;
-  /** Name of the device, for reports. */
-  readonly device: string;
-  close(): void | Promise<void>;
-}
 
 /** What an evaluation needs from outside; tests bring a small network of their own. */
 export interface EvalTools {
@@ -57,7 +48,7 @@ export async function runEvaluation(options: EvalOptions, tools: EvalTools): Pro
   writeFileAtomic(join(folder, "eval_params.yml"), writeYaml(params));
 
   const checkpoint = await findModel(net_path, { data: root, experiments: resolve(exp_folder) }, tools.download);
-  const sha256 = await fileSha256(checkpoint);
+  const sha256 = await sha256File(checkpoint);
   const loader = new ImageLoader();
   try {
     const opened = await tools.openModel(checkpoint, gpu_id);

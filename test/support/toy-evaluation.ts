@@ -63,6 +63,10 @@ export class ToyNetwork implements RetrievalNetwork {
     return Float32Array.from(sum, (v) => v / norm);
   }
 
+  async extractBoth(image: RgbImage, options: LocalOptions) {
+    return { local: await this.extractLocal(image, options), global: await this.extractGlobal(image) };
+  }
+
   destroy(): void {
     this.destroyed = true;
   }

@@ -1,0 +1,45 @@
+/** @file `fire-gpu convert`. */
+import { Command } from "commander";
+import { convertFile } from "../tasks/convert.js";
+import { EXIT_CODES } from "./failure.js";
+import { formatBytes } from "./format.js";
+import { parseCount } from "./options.js";
+
+interface ConvertFlags {
+  force?: boolean;
+  weightsOnly?: boolean;
+  upgrade?: boolean;
+  dim?: number;
+  json?: boolean;
+}
+
+const HELP = `
+Examples:
+  fire-gpu convert fire.pth fire.safetensors     and back: fire-gpu convert fire.safetensors fire.pth
+  fire-gpu convert codebook.pkl codebook.safetensors
+  fire-gpu convert old_how.pth new_how.pth --upgrade
+  fire-gpu convert roxford5k.ivf.pkl roxford5k.index --dim 128
+The ending of TO decides: .pth and .pt load in torch, .pkl in the reference, other endings are fire-gpu's own.
+${EXIT_CODES}`;
+
+/** The command, for the program to add. */
+export function convertCommand(): Command {
+  return new Command("convert")
+    .summary("write a checkpoint, codebook or index in another format")
+    .description(
+      "Convert between .pth, .safetensors, .pkl and fire-gpu's own files; TO is written whole or not at all.",
+    )
+    .argument("<from>", "file to read; its format is told by its content")
+    .argument("<to>", "file to write; its format is told by its ending")
+    .option("-f, --force", "replace TO if it exists")
+    .option("--weights-only", "leave out optimizer and scheduler state")
+    .option("--upgrade", "write an old HOW checkpoint in its new form")
+    .option("--dim <n>", "dimension of the descriptors of a reference inverted file", parseCount)
+    .option("--json", "print a summary as JSON")
+    .addHelpText("after", HELP)
+    .action(async (from: string, to: string, { force, json, ...options }: ConvertFlags) => {
+      const done = await convertFile(from, to, { ...options, overwrite: force });
+      const line = `${to}: ${done.kind} as ${done.format}, ${formatBytes(done.bytes)}`;
+      process.stdout.write(`${json ? JSON.stringify(done) : line}\n`);
+    });
+}

@@ -1,0 +1,44 @@
+/** @file `fire-gpu devices`. */
+import { Command } from "commander";
+import { type DeviceInfo, listDevices } from "../tasks/devices.js";
+import { EXIT_CODES } from "./failure.js";
+import { formatBytes, formatTable } from "./format.js";
+
+const HELP = `
+Examples:
+  fire-gpu devices                       what there is
+  fire-gpu eval … --device 1             use the second
+  fire-gpu eval … --device nvidia        use the first whose name has "nvidia" in it
+  fire-gpu eval … --device software      compute on the CPU with the driver in the package
+  FIRE_GPU_DEVICE=1 fire-gpu eval …      the same as --device 1
+${EXIT_CODES}`;
+
+/** The command, for the program to add. */
+export function devicesCommand(): Command {
+  return new Command("devices")
+    .summary("list what can compute")
+    .description("List the devices that --device can name. Without --device the fastest GPU is used.")
+    .option("--json", "print as JSON")
+    .addHelpText("after", HELP)
+    .action(async ({ json }: { json?: boolean }) => {
+      const devices = await listDevices();
+      process.stdout.write(`${json ? JSON.stringify(devices, null, 1) : deviceTable(devices)}\n`);
+    });
+}
+
+function deviceTable(devices: readonly DeviceInfo[]): string {
+  const yes = (value: boolean) => (value ? "yes" : "no");
+  const rows = devices.map(({ select, name, capabilities: c, problem }) =>
+    c
+      ? [
+          select,
+          name,
+          c.software ? "software" : "GPU",
+          yes(c.f16),
+          String(c.subgroupSize || "–"),
+          formatBytes(c.maxBinding),
+        ]
+      : [select, name, `unusable: ${problem}`, "", "", ""],
+  );
+  return formatTable([["device", "name", "kind", "f16", "subgroup", "largest binding"], ...rows]);
+}

@@ -1,0 +1,120 @@
+/** @file `fire-gpu eval`: options → overrides → evaluation → table or JSON. */
+import { resolve } from "node:path";
+import { Command } from "commander";
+import type { Override } from "../tasks/config/override.js";
+import { parseSet } from "../tasks/config/override.js";
+import type { Yaml } from "../tasks/config/yaml.js";
+import { runDownloadUrl } from "../tasks/download.js";
+import { resultJson } from "../tasks/evaluate/results.js";
+import { runEvaluation } from "../tasks/evaluate/run.js";
+import { openModel } from "../tasks/open-model.js";
+import { perQueryTables, scoreTable } from "./eval-table.js";
+import { EXIT_CODES } from "./failure.js";
+import { interruptSignal } from "./interrupt.js";
+import { collect, parseBytes, parseDatasets, parseFeaturesNum, parseScales } from "./options.js";
+import { stderrProgress } from "./progress.js";
+
+interface EvalFlags {
+  experiment?: string;
+  modelLoad?: string;
+  dataFolder?: string;
+  expFolder?: string;
+  featuresNum?: number | null;
+  scales?: number[];
+  datasetsLocal?: string[];
+  codebook?: string;
+  step?: string;
+  partition?: string;
+  distractors?: string;
+  set?: string[];
+  device?: string;
+  memory?: number;
+  json?: boolean;
+  perQuery?: boolean;
+}
+
+/** Each option that stands for a key of the file. */
+const KEYS: [keyof EvalFlags, option: string, path: string][] = [
+  ["experiment", "--experiment", "experiment"],
+  ["modelLoad", "--model-load", "demo_eval.net_path"],
+  ["dataFolder", "--data-folder", "demo_eval.data_folder"],
+  ["expFolder", "--exp-folder", "demo_eval.exp_folder"],
+  ["featuresNum", "--features-num", "evaluation.inference.features_num"],
+  ["scales", "--scales", "evaluation.inference.scales"],
+  ["datasetsLocal", "--datasets-local", "evaluation.local_descriptor.datasets"],
+  ["codebook", "--codebook", "evaluation.local_descriptor.codebook"],
+  ["step", "--step", "evaluation.multistep.step"],
+  ["partition", "--partition", "evaluation.multistep.partition"],
+  ["distractors", "--distractors", "evaluation.multistep.distractors"],
+];
+
+const HELP = `
+Examples:
+  fire-gpu eval eval_fire                                 the published evaluation, downloads the model
+  fire-gpu eval eval_how_r18_1000 --datasets-local roxford5k -ml my.pth
+  fire-gpu eval eval_fire -ml my.pth --scales "[1]" --set \\
+    "evaluation.local_descriptor.datasets=[{name: mine, images: photos/, gnd: gnd.json}]" \\
+    "evaluation.local_descriptor.codebook_training.dataset={name: mine, images: photos/}"
+Log, parameters, results and cache go to <exp-folder>/<experiment>/; run again to continue or reuse. docs/cli.md has more.
+${EXIT_CODES}`;
+
+/** The command, for the program to add. */
+export function evalCommand(): Command {
+  return new Command("eval")
+    .summary("evaluate a FIRe or HOW network with ASMK or global descriptors")
+    .description("Evaluate a network on data sets: mAP and mP@k as in the ROxford and RParis tables.")
+    .argument("<config>", "YAML file, or a bundled one by name (eval_fire, eval_how_r18_1000, …)")
+    .option("-e, --experiment <name>", "folder of the results (default: the file's name)")
+    .option("--model-load <path>", "-ml: checkpoint file, URL or experiment folder")
+    .option("--data-folder <dir>", "where data sets and models are")
+    .option("--exp-folder <dir>", "where experiments are")
+    .option("--features-num <n>", 'local descriptors an image, or "all"', parseFeaturesNum)
+    .option("--scales <list>", 'for example "[2, 1.414, 1]"', parseScales)
+    .option("--datasets-local <names...>", "data sets for ASMK, instead of the file's")
+    .option("--codebook <file>", "use this codebook (safetensors, or the reference's .pkl) instead of training one")
+    .option("--step <name>", "multistep evaluation: one step")
+    .option("--partition <total_index>", 'multistep: part of the images, for example "10_0"')
+    .option("--distractors <name>", "multistep: index to begin from")
+    .option("--set <key=value...>", "any other key, for example evaluation.inference.image_size=512", collect)
+    .option("--device <which>", "see fire-gpu devices")
+    .option("--memory <bytes>", "GPU memory to hold at most, for example 2G", parseBytes)
+    .option("--per-query", "print the average precision of every query")
+    .option("--json", "print the results as JSON")
+    .addHelpText("after", HELP)
+    .action(runEval);
+}
+
+async function runEval(config: string, flags: EvalFlags): Promise<void> {
+  const progress = stderrProgress();
+  const signal = interruptSignal();
+  const choice = { device: flags.device, memory: flags.memory };
+  const result = await runEvaluation(
+    { config, overrides: overridesOf(flags), progress, signal },
+    {
+      openModel: (checkpoint, gpuId) => openModel(checkpoint, choice, gpuId),
+      download: (url, path, root) => runDownloadUrl(url, path, { root, progress, signal }),
+    },
+  );
+  if (flags.json) process.stdout.write(`${JSON.stringify(resultJson(result), null, 1)}\n`);
+  else {
+    process.stdout.write(`${scoreTable(result)}\n`);
+    if (flags.perQuery) process.stdout.write(`\n${perQueryTables(result)}\n`);
+  }
+}
+
+/** The flags as overrides; `--set` comes last and wins. */
+export function overridesOf(flags: EvalFlags): Override[] {
+  const overrides: Override[] = [];
+  for (const [flag, source, path] of KEYS) {
+    if (flags[flag] === undefined) continue;
+    overrides.push({ path, source, value: flagValue(flag, flags) as Yaml });
+  }
+  return [...overrides, ...(flags.set ?? []).map(parseSet)];
+}
+
+function flagValue(flag: keyof EvalFlags, flags: EvalFlags): unknown {
+  if (flag === "datasetsLocal") return parseDatasets(flags.datasetsLocal ?? []);
+  // Files of the configuration count from its folder, those of the command line from the current one.
+  if (flag === "codebook") return resolve(flags.codebook ?? "");
+  return flags[flag];
+}

@@ -1,0 +1,63 @@
+/** @file `fire-gpu extract`. */
+import { Command } from "commander";
+import { extract } from "../tasks/extract.js";
+import { openModel } from "../tasks/open-model.js";
+import { EXIT_CODES } from "./failure.js";
+import { interruptSignal } from "./interrupt.js";
+import { parseBytes, parseCount, parseFeaturesNum, parseScales } from "./options.js";
+import { stderrProgress } from "./progress.js";
+
+interface ExtractFlags {
+  model: string;
+  out: string;
+  scales?: number[];
+  featuresNum?: number | null;
+  imageSize?: number;
+  global?: boolean;
+  device?: string;
+  memory?: number;
+  json?: boolean;
+}
+
+const HELP = `
+Examples:
+  fire-gpu extract photos/ --model how_r18.pth --out features.safetensors
+  fire-gpu extract a.jpg b.jpg more.txt --model fire.pth --out local.safetensors --scales "[1, 0.5]" --features-num 400
+  fire-gpu extract photos/ --model fire.pth --out global.safetensors --global
+Tensors of a local file (N rows, strongest first within an image): descriptors N×D (not normalised), strengths N,
+locations N×2, scales N, image_ids N; metadata "names" lists the images by id. What is left out comes from the model.
+${EXIT_CODES}`;
+
+/** The command, for the program to add. */
+export function extractCommand(): Command {
+  return new Command("extract")
+    .summary("write local or global descriptors of photos to a file")
+    .description("Extract descriptors of photos into a safetensors file. A run that was stopped continues.")
+    .argument("<images...>", "images, folders, and lists (.txt, .lst) with one image a line")
+    .requiredOption("-m, --model <file>", "FIRe or HOW checkpoint")
+    .requiredOption("-o, --out <file>", "safetensors file to write")
+    .option("--scales <list>", 'for example "[2, 1.414, 1]"', parseScales)
+    .option("--features-num <n>", 'local descriptors an image, or "all"', parseFeaturesNum)
+    .option("--image-size <pixels>", "limit of the longer side", parseCount)
+    .option("--global", "one descriptor an image instead of local ones")
+    .option("--device <which>", "see fire-gpu devices")
+    .option("--memory <bytes>", "GPU memory to hold at most, for example 2G", parseBytes)
+    .option("--json", "print a summary as JSON")
+    .addHelpText("after", HELP)
+    .action(runExtract);
+}
+
+async function runExtract(inputs: string[], flags: ExtractFlags): Promise<void> {
+  const { model: checkpoint, out, scales, featuresNum, imageSize, global = false, device, memory } = flags;
+  const result = await extract(
+    {
+      ...{ inputs, checkpoint, out, global, scales, featuresNum, imageSize },
+      progress: stderrProgress(),
+      signal: interruptSignal(),
+    },
+    (file) => openModel(file, { device, memory }),
+  );
+  const { images, descriptors, dim } = result;
+  const line = `${out}: ${descriptors} descriptors of ${dim} values from ${images} images`;
+  process.stdout.write(`${flags.json ? JSON.stringify(result) : line}\n`);
+}

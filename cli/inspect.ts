@@ -1,0 +1,63 @@
+/** @file `fire-gpu inspect`. */
+import { Command } from "commander";
+import { type Inspection, inspectFile } from "../tasks/inspect.js";
+import { EXIT_CODES } from "./failure.js";
+import { formatBytes, formatCount, formatTable } from "./format.js";
+
+const HELP = `
+Examples:
+  fire-gpu inspect fire.pth              what network it is, its parameters and scores
+  fire-gpu inspect fire.pth --tensors    and every tensor
+  fire-gpu inspect codebook.pkl --json
+Nothing in a file is ever executed; a damaged or hostile one is refused (exit code 3).
+${EXIT_CODES}`;
+
+/** The command, for the program to add. */
+export function inspectCommand(): Command {
+  return new Command("inspect")
+    .summary("tell what a checkpoint, codebook, index or ground truth holds")
+    .description("Look into a file (.pth, .pkl, .safetensors, index) without loading its weights.")
+    .argument("<file>", "file to look into; its format is told by its content")
+    .option("--tensors", "list every tensor")
+    .option("--json", "print everything as JSON")
+    .addHelpText("after", HELP)
+    .action(async (file: string, { tensors, json }: { tensors?: boolean; json?: boolean }) => {
+      const found = await inspectFile(file);
+      process.stdout.write(`${json ? JSON.stringify(found, null, 1) : inspectionText(found, tensors ?? false)}\n`);
+    });
+}
+
+function inspectionText(found: Inspection, tensors: boolean): string {
+  const facts: [string, string | number | null][] = [
+    ["file", `${found.file} (${formatBytes(found.bytes)}, ${found.format})`],
+    ["sha256", found.sha256],
+    [
+      "holds",
+      `${found.kind}${found.version ? `, ${found.version}` : ""}${found.converted ? " (old form, converted)" : ""}`,
+    ],
+    ["epoch", found.epoch],
+    ["best score", found.bestScore],
+    ["parameters", found.parameters ? formatCount(found.parameters) : null],
+    ["tensors", found.tensors.length || null],
+    ["optimizer", found.hasOptimizer ? "yes" : null],
+    ["meta", compact(found.meta)],
+    ["net_params", compact(found.netParams)],
+    ["scores", compact(found.scores)],
+  ];
+  const known = facts.filter(([, value]) => value !== null);
+  const lines = known.map(([name, value]) => `${name.padEnd(11)} ${value}`);
+  // The first level is enough for a screen; --json has the rest.
+  const top = found.outline.filter(({ path }) => path !== "" && !path.includes("."));
+  const outline = top.map(({ path, summary }) => `  ${path.padEnd(20)} ${summary}`);
+  if (outline.length > 0) lines.push("content", ...outline);
+  if (tensors) {
+    const rows = found.tensors.map((t) => [t.name, t.dtype, `[${t.shape.join(", ")}]`, formatBytes(t.bytes)]);
+    lines.push("", formatTable([["tensor", "type", "shape", "size"], ...rows]));
+  }
+  return lines.join("\n");
+}
+
+function compact(value: unknown): string | null {
+  if (value === null || (typeof value === "object" && Object.keys(value as object).length === 0)) return null;
+  return JSON.stringify(value);
+}

@@ -1,0 +1,53 @@
+/** @file Option values from text: what commander does not know by itself. */
+import { InvalidArgumentError } from "commander";
+import { parseYaml } from "../tasks/config/yaml.js";
+
+/** "[1, 0.5]", "1,0.5" or "1" → numbers above 0. */
+export function parseScales(text: string): number[] {
+  const list = parseList(text);
+  if (!list.every((v): v is number => typeof v === "number" && v > 0) || list.length === 0) {
+    throw new InvalidArgumentError('Expected numbers above 0 such as "[1, 0.5]".');
+  }
+  return list;
+}
+
+/** A whole number from 1 on, or null for "null" or "all". */
+export function parseFeaturesNum(text: string): number | null {
+  if (text === "null" || text === "all") return null;
+  return parseCount(text);
+}
+
+/** A whole number from 1 on. */
+export function parseCount(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError("Expected a whole number from 1 on.");
+  return Number(text);
+}
+
+/** A whole number from 0 on. */
+export function parseWhole(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("Expected a whole number from 0 on.");
+  return Number(text);
+}
+
+/** "512M", "2G", "1.5GB", "800000000" → bytes; K, M, G are powers of 1024. */
+export function parseBytes(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([KMG])?i?B?$/i.exec(text);
+  if (!match) throw new InvalidArgumentError('Expected an amount such as "512M" or "2G".');
+  const power = " KMG".indexOf((match[2] ?? " ").toUpperCase());
+  return Math.floor(Number(match[1]) * 1024 ** power);
+}
+
+/** For an option that may be given several times, or once with several values. */
+export function collect(value: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}
+
+/** Data sets as words, or as one list in YAML or JSON: `roxford5k rparis6k`, `'["roxford5k"]'`. */
+export function parseDatasets(words: readonly string[]): unknown[] {
+  return words.flatMap((word) => (/^\s*[[{]/.test(word) ? parseList(word) : [word]));
+}
+
+function parseList(text: string): unknown[] {
+  const value = parseYaml(/^\s*[[{]/.test(text) ? text : `[${text}]`, text);
+  return Array.isArray(value) ? value : [value];
+}

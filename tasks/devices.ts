@@ -1,0 +1,31 @@
+/** @file `fire-gpu devices`: what `--device` may name, and what each can do. */
+import { type Capabilities, capabilitiesOf, chooseAdapter, listAdapters } from "../engine/adapter.js";
+
+/** One device that can be chosen; without capabilities when its driver refuses it. */
+export interface DeviceInfo {
+  /** For `--device`: an index, or "software". */
+  readonly select: string;
+  readonly name: string;
+  readonly capabilities: Capabilities | null;
+  /** Why there are no capabilities. */
+  readonly problem?: string;
+}
+
+/** All adapters in the driver's order, then the software driver that the package brings. */
+export async function listDevices(): Promise<DeviceInfo[]> {
+  const devices: DeviceInfo[] = [];
+  for (const [i, name] of (await listAdapters()).entries()) devices.push(await lookAt(String(i), name));
+  // Loading the packed driver changes what the process sees, so it comes last.
+  const packed = await lookAt("software", "the driver in the package");
+  if (!devices.some((d) => d.name === packed.name)) devices.push(packed);
+  return devices;
+}
+
+async function lookAt(select: string, name: string): Promise<DeviceInfo> {
+  try {
+    const capabilities = capabilitiesOf(await chooseAdapter(select));
+    return { select, name: capabilities.name, capabilities };
+  } catch (error) {
+    return { select, name, capabilities: null, problem: (error as Error).message };
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * @file `fire-gpu extract`: features of any photos into one safetensors file. They are collected in `<out>.partial/`,
+ * where a run after a kill finds them, and written in one piece at the end.
+ */
+import { rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { AtomicFile } from "../base/atomic.js";
+import { MissingDataError, UsageError } from "../base/errors.js";
+import { sha256File } from "../base/hash.js";
+import type { DType } from "../base/tensor.js";
+import { listImages } from "../data/datasets/folder.js";
+import { readListFile } from "../data/datasets/list-file.js";
+import { ImageLoader } from "../data/loader.js";
+import { type PendingTensor, safetensorsChunks } from "../formats/safetensors.js";
+import { CachedFeatures } from "./evaluate/feature-cache.js";
+import { eachGlobal, eachLocal, globalRequest, localRequest } from "./evaluate/features.js";
+import { type Photo, wholePhotos } from "./evaluate/photos.js";
+import type { OpenModel } from "./open-model.js";
+import type { Progress } from "./progress.js";
+
+/** What to extract. Left out: what the checkpoint says (`net_params.runtime`). */
+export interface ExtractOptions {
+  /** Image files, folders of images, and text files (.txt, .lst) with one image a line. */
+  readonly inputs: readonly string[];
+  readonly checkpoint: string;
+  readonly out: string;
+  readonly global: boolean;
+  readonly scales?: readonly number[];
+  /** Null keeps all. */
+  readonly featuresNum?: number | null;
+  /** Longer side at most, in pixels. */
+  readonly imageSize?: number;
+  readonly progress: Progress;
+  readonly signal?: AbortSignal;
+}
+
+/** What was written. */
+export interface ExtractResult {
+  readonly out: string;
+  readonly images: number;
+  /** Rows of `descriptors`: one an image for global descriptors. */
+  readonly descriptors: number;
+  readonly dim: number;
+}
+
+/**
+ * Local: tensors `descriptors` (N × D, not normalised), `strengths` (N), `locations` (N × 2), `scales` (N), `image_ids` (N).
+ * Global: `descriptors` (images × D, L2-normalised), `image_ids`. Metadata: `names` (JSON list, by image id), `model`, ….
+ * @throws UsageError, MissingDataError, FileFormatError naming the photo; Interrupted after the signal
+ */
+export async function extract(
+  options: ExtractOptions,
+  open: (checkpoint: string) => Promise<OpenModel>,
+): Promise<ExtractResult> {
+  const paths = findImages(options.inputs);
+  const model = await open(options.checkpoint);
+  const loader = new ImageLoader();
+  const partial = `${options.out}.partial`;
+  try {
+    const store = { folder: partial, loader, progress: options.progress, signal: options.signal };
+    const { network } = model;
+    const { runtime } = network;
+    const inference = {
+      imageSize: options.imageSize ?? runtime.imageSize,
+      scales: options.scales ?? runtime.scales,
+      featuresNum: options.featuresNum === undefined ? runtime.featuresNum : options.featuresNum,
+    };
+    const source = { network, sha256: await sha256File(options.checkpoint) };
+    const photos: Photo[] = wholePhotos(paths);
+    const request = await (options.global ? globalRequest : localRequest)(source, "extract", photos, inference);
+    const features = await CachedFeatures.open(store, request);
+    const metadata = {
+      names: JSON.stringify(paths),
+      network: `${network.kind} ${network.architecture}`,
+      model_sha256: source.sha256,
+      kind: options.global ? "global" : "local",
+      inference: JSON.stringify(inference),
+    };
+    let result: ExtractResult;
+    try {
+      result = options.global
+        ? await writeGlobal(features, options.out, paths.length, network.outputDim, metadata)
+        : await writeLocal(features, options.out, paths.length, network.outputDim, metadata);
+    } finally {
+      await features.close();
+    }
+    rmSync(partial, { recursive: true, force: true });
+    return result;
+  } finally {
+    await loader.close();
+    await model.close();
+  }
+}
+
+/** Files as they are, folders and lists unfolded, in the order given. @throws MissingDataError, UsageError */
+export function findImages(inputs: readonly string[]): string[] {
+  const paths = inputs.flatMap((input) => {
+    const info = statSync(input, { throwIfNoEntry: false });
+    if (!info) throw new MissingDataError("ImageMissing", `${input}: no such image, folder or list`);
+    if (info.isDirectory()) return listImages(input).map((name) => join(input, name));
+    return /\.(txt|lst)$/i.test(input) ? readListFile(input) : [input];
+  });
+  if (paths.length === 0) throw new UsageError("NoImages", "extract: expected image files, folders or lists");
+  return paths;
+}
+
+type Metadata = Record<string, string>;
+
+/** The header of the file; the tensors' bytes follow in the order of `tensors`. */
+function beginFile(out: string, tensors: [string, DType, number[]][], metadata: Metadata): AtomicFile {
+  const load = () => {
+    throw new Error("the data are written by hand");
+  };
+  const pending = tensors.map(([name, dtype, shape]): [string, PendingTensor] => [name, { dtype, shape, load }]);
+  const chunks = safetensorsChunks(new Map(pending), metadata);
+  const file = new AtomicFile(out);
+  // The generator's first two pieces are the header's length and text.
+  for (let i = 0; i < 2; i++) file.write(chunks.next().value as Uint8Array);
+  return file;
+}
+
+/** First pass: compute what is missing and count. Then one pass over the records for each tensor: memory stays small. */
+async function writeLocal(
+  features: CachedFeatures,
+  out: string,
+  images: number,
+  dim: number,
+  metadata: Metadata,
+): Promise<ExtractResult> {
+  let rows = 0;
+  for await (const { count } of eachLocal(features)) rows += count;
+  const file = beginFile(
+    out,
+    [
+      ["descriptors", "F32", [rows, dim]],
+      ["strengths", "F32", [rows]],
+      ["scales", "F32", [rows]],
+      ["image_ids", "I32", [rows]],
+      ["locations", "I16", [rows, 2]],
+    ],
+    metadata,
+  );
+  try {
+    for (const part of ["descriptors", "strengths", "scales"] as const) {
+      for await (const one of eachLocal(features)) file.write(bytesOf(one[part]));
+    }
+    let id = 0;
+    for await (const { count } of eachLocal(features)) file.write(bytesOf(new Int32Array(count).fill(id++)));
+    for await (const { locations } of eachLocal(features)) file.write(bytesOf(locations));
+    file.commit();
+  } catch (error) {
+    file.abort();
+    throw error;
+  }
+  return { out, images, descriptors: rows, dim };
+}
+
+async function writeGlobal(
+  features: CachedFeatures,
+  out: string,
+  images: number,
+  dim: number,
+  metadata: Metadata,
+): Promise<ExtractResult> {
+  // Everything is computed before the file is begun.
+  for await (const _ of eachGlobal(features));
+  const tensors: [string, DType, number[]][] = [
+    ["descriptors", "F32", [images, dim]],
+    ["image_ids", "I32", [images]],
+  ];
+  const file = beginFile(out, tensors, metadata);
+  try {
+    for await (const descriptor of eachGlobal(features)) file.write(bytesOf(descriptor));
+    file.write(bytesOf(Int32Array.from({ length: images }, (_, i) => i)));
+    file.commit();
+  } catch (error) {
+    file.abort();
+    throw error;
+  }
+  return { out, images, descriptors: images, dim };
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
