@@ -2,7 +2,6 @@
 import type { Builder } from "./builder.js";
 import { vary } from "./colours.js";
 import { dome, roundWall, spire } from "./domes.js";
-import type { Extent } from "./extent.js";
 import { parapets, pediment } from "./massParts.js";
 import { surroundOf, windowIn } from "./opening.js";
 import type { Rng } from "./random.js";
@@ -12,12 +11,12 @@ import { statue } from "./statue.js";
 import { arch, castle, tower } from "./strongholds.js";
 import type { Kind, Style } from "./style.js";
 
-/** Builds a landmark of the style's kind, its front towards +z. */
-export function building(b: Builder, s: Style, rng: Rng): Extent {
+/** Builds a landmark of the style's kind, its front towards +z. Returns how far around it cameras may stand (radians from the front). */
+export function building(b: Builder, s: Style, rng: Rng): number {
   return s.kind === "statue" ? statue(b, s, rng) : MASSES[s.kind](b, s, rng);
 }
 
-type Mass = (b: Builder, s: Style, rng: Rng) => Extent;
+type Mass = (b: Builder, s: Style, rng: Rng) => number;
 
 const MASSES: Record<Exclude<Kind, "statue">, Mass> = {
   palace,
@@ -31,15 +30,14 @@ const MASSES: Record<Exclude<Kind, "statue">, Mass> = {
   modern,
 };
 
-function palace(b: Builder, s: Style, rng: Rng): Extent {
+function palace(b: Builder, s: Style, rng: Rng): number {
   const bays = rng.int(5, 13);
   const w = bays * s.bay;
   const d = rng.range(0.35, 0.8) * w;
   const floors = rng.int(2, 4);
   const h = block(b, s, rng, w, d, floors, { door: true });
-  let top = h;
   if (s.roofForm === "flat") parapets(b, s, w, d, h);
-  top += roof(b, s, rng, w, d, h);
+  roof(b, s, rng, w, d, h);
   if (rng.chance(0.6)) {
     // A central projection, a little higher, with a gable or a dome.
     const cw = s.bay * (bays > 7 ? 3 : 1 + (bays % 2)) + 1;
@@ -54,10 +52,9 @@ function palace(b: Builder, s: Style, rng: Rng): Extent {
         floors + extra,
         { door: true },
       );
-      if (rng.chance(0.35)) top = Math.max(top, ch + dome(b, s, rng, Math.min(cw * 0.4, 5), ch));
+      if (rng.chance(0.35)) dome(b, s, rng, Math.min(cw * 0.4, 5), ch);
       else pediment(b, s, cw, 2.5, ch);
       roof(b, s, rng, cw, 5, ch, "flat");
-      top = Math.max(top, ch);
     });
   }
   if (rng.chance(0.45)) {
@@ -70,21 +67,17 @@ function palace(b: Builder, s: Style, rng: Rng): Extent {
       b.place((side * w) / 2, 0, d / 2 - r * 0.6, 0, () => {
         if (round) roundWall(b, s, rng, r, 0, th, floors + 1);
         else block(b, { ...s, bay: r * 2, pilasters: "none" }, rng, r * 2, r * 2, floors);
-        top = Math.max(
-          top,
-          (round ? th : h) + spire(b, s, rng.fork(pair), round ? 16 : 4, round ? r : r * 1.35, round ? th : h),
-        );
+        spire(b, s, rng.fork(pair), round ? 16 : 4, round ? r : r * 1.35, round ? th : h);
       });
   }
-  return { radius: Math.hypot(w, d) / 2, height: top, around: Math.PI };
+  return Math.PI;
 }
 
-function houses(b: Builder, s: Style, rng: Rng): Extent {
+function houses(b: Builder, s: Style, rng: Rng): number {
   const n = rng.int(3, 6);
   let x = 0;
   const widths = Array.from({ length: n }, () => rng.range(5, 10));
   const total = widths.reduce((a, c) => a + c);
-  let top = 0;
   for (let i = 0; i < n; i++) {
     const w = widths[i];
     const own: Style = {
@@ -105,7 +98,6 @@ function houses(b: Builder, s: Style, rng: Rng): Extent {
       b.tinted(vary(rng, [0.92, 0.92, 0.9], 0.12), () => {
         const floors = rng.int(2, 4);
         const h = block(b, own, rng, w, d, floors, { door: true, modestBack: true });
-        top = Math.max(top, h + w * 0.6);
         if (!gabled) roof(b, own, rng, w, d, h, "gable", true);
         else {
           b.place(0, 0, 0, Math.PI / 2, () => {
@@ -117,7 +109,7 @@ function houses(b: Builder, s: Style, rng: Rng): Extent {
     );
     x += w;
   }
-  return { radius: total / 2 + 2, height: top, around: 1.15 };
+  return 1.15;
 }
 
 function stepGable(b: Builder, s: Style, rng: Rng, w: number, z: number, y: number): void {
@@ -139,10 +131,8 @@ function stepGable(b: Builder, s: Style, rng: Rng, w: number, z: number, y: numb
   }
 }
 
-function modern(b: Builder, s: Style, rng: Rng): Extent {
+function modern(b: Builder, s: Style, rng: Rng): number {
   const boxes = rng.int(1, 4);
-  let radius = 0;
-  let top = 0;
   for (let i = 0; i < boxes; i++) {
     const w = rng.range(8, 22);
     const d = rng.range(8, 16);
@@ -171,9 +161,7 @@ function modern(b: Builder, s: Style, rng: Rng): Extent {
       if (rng.chance(0.5))
         for (let k = 0; k < w / 1.2; k++)
           b.box(k * 1.2 - w / 2, k * 1.2 - w / 2 + 0.12, 4, h + 0.4, d / 2, d / 2 + 0.6, s.metal);
-      top = Math.max(top, h);
     });
-    radius = Math.max(radius, Math.hypot(Math.abs(x) + w / 2, Math.abs(z) + d / 2));
   }
-  return { radius, height: top + 1, around: Math.PI };
+  return Math.PI;
 }

@@ -5,8 +5,8 @@ import type { Rng } from "./random.js";
 import { ball, column, lathe, polygon, prism } from "./solids.js";
 import type { Style } from "./style.js";
 
-/** A dome of radius r on a drum, with ribs and lantern, standing on height y. Returns the height of its tip above y. */
-export function dome(b: Builder, s: Style, rng: Rng, r: number, y: number): number {
+/** A dome of radius r on a drum, with ribs and lantern, standing on height y. */
+export function dome(b: Builder, s: Style, rng: Rng, r: number, y: number): void {
   const drum = r * rng.range(0.4, 1);
   b.place(0, y, 0, 0, () => {
     lathe(
@@ -102,7 +102,6 @@ export function dome(b: Builder, s: Style, rng: Rng, r: number, y: number): numb
       ball(b, l * 3.2, l * 0.3, s.metal);
     });
   });
-  return drum + r * tall + r * 0.7;
 }
 
 /** A round tower wall of radius r with windows of the style, from y up by h. */
@@ -134,11 +133,14 @@ export function roundWall(b: Builder, s: Style, rng: Rng, r: number, y: number, 
   b.bend = undefined;
 }
 
-/** The cap of a tower with n corners (or round when n > 12) of radius r at height y. Returns its height. */
-export function spire(b: Builder, s: Style, rng: Rng, n: number, r: number, y: number, form = s.spire): number {
+/** The cap of a tower with n corners (or round when n > 12) of radius r at height y. */
+export function spire(b: Builder, s: Style, rng: Rng, n: number, r: number, y: number, form = s.spire): void {
   const corners = polygon(n, r * 1.08);
   const tall = r * rng.range(1.6, 4);
-  if (form === "onion" || form === "dome") return dome(b, { ...s, spire: form }, rng, r * 0.9, y);
+  if (form === "onion" || form === "dome") {
+    dome(b, { ...s, spire: form }, rng, r * 0.9, y);
+    return;
+  }
   if (form === "lantern") {
     prism(b, corners, y, y + r * 0.6, s.roof, 0.6);
     const small = r * 0.55;
@@ -160,7 +162,7 @@ export function spire(b: Builder, s: Style, rng: Rng, n: number, r: number, y: n
       );
       ball(b, r * 1.2 + tall * 0.5 + 0.2, 0.25, s.metal);
     });
-    return r * 1.9 + tall * 0.5;
+    return;
   }
   const height = form === "pyramid" ? r * rng.range(0.8, 1.6) : tall;
   prism(b, corners, y, y + height, s.roof, 0.01, false);
@@ -184,5 +186,4 @@ export function spire(b: Builder, s: Style, rng: Rng, n: number, r: number, y: n
     b.box(-0.06, 0.06, 0, 1.8, -0.06, 0.06, s.metal);
     b.box(-0.45, 0.45, 1.1, 1.25, -0.06, 0.06, s.metal);
   });
-  return height + 1.8;
 }

@@ -1,7 +1,7 @@
 /** @file One landmark with its surroundings, built from its seed. */
 import { Builder } from "./builder.js";
 import { building } from "./buildings.js";
-import type { Extent } from "./extent.js";
+import { type Extent, measure } from "./extent.js";
 import { hash32, Rng } from "./random.js";
 import type { Scene } from "./scene.js";
 import type { Skyline } from "./sky.js";
@@ -42,8 +42,9 @@ export function buildLandmark(seeds: LandmarkSeeds): Landmark {
   const builder = new Builder();
   const kind = choice.weighted<Kind>(KIND_WEIGHTS);
   const style = drawStyle(choice.fork("style"), detail.fork("style"), builder, kind);
-  const extent = building(builder, style, detail.fork("building"));
+  const around = building(builder, style, detail.fork("building"));
   const own = builder.count;
+  const extent = measure(builder.mesh(), own, around);
   const stock = surroundings(builder, style, detail.fork("surroundings"), extent);
   const age = detail.range(0.1, 1);
   const skyline: Skyline = {

@@ -5,7 +5,7 @@ import { pierced, surroundOf, windowIn } from "./opening.js";
 import type { Rng } from "./random.js";
 import type { Style } from "./style.js";
 
-/** A roof over the rectangle |x| ≤ w/2, |z| ≤ d/2 at height y. Returns its rise. The ridge runs along the longer side, or along x. */
+/** A roof over the rectangle |x| ≤ w/2, |z| ≤ d/2 at height y. The ridge runs along the longer side, or along x. */
 export function roof(
   b: Builder,
   s: Style,
@@ -15,13 +15,10 @@ export function roof(
   y: number,
   form = s.roofForm,
   alongX = false,
-): number {
+): void {
   if (d > w && !alongX) {
-    let rise = 0;
-    b.place(0, 0, 0, Math.PI / 2, () => {
-      rise = roof(b, s, rng, d, w, y, form);
-    });
-    return rise;
+    b.place(0, 0, 0, Math.PI / 2, () => roof(b, s, rng, d, w, y, form));
+    return;
   }
   const eave = 0.5;
   const x = w / 2 + eave;
@@ -29,7 +26,7 @@ export function roof(
   const rise = form === "mansard" ? Math.min(3.2, d * 0.35) : z * s.roofPitch;
   if (form === "flat") {
     b.box(-w / 2, w / 2, y, y + 0.1, -d / 2, d / 2, s.roof);
-    return 0;
+    return;
   }
   if (form === "mansard") {
     const inset = rise * 0.35;
@@ -75,7 +72,6 @@ export function roof(
     b.box(cx - 0.4, cx + 0.4, y, top, cz - 0.3, cz + 0.3, s.wall2);
     b.box(cx - 0.5, cx + 0.5, top - 0.2, top, cz - 0.4, cz + 0.4, s.trim);
   }
-  return rise + (form === "mansard" ? (z - rise * 0.35) * 0.35 : 0);
 }
 
 function slopes(b: Builder, s: Style, x: number, z: number, y: number, inset: number, rise: number): void {

@@ -1,7 +1,6 @@
 /** @file Churches, temples and domed basilicas. */
 import type { Builder } from "./builder.js";
 import { dome, roundWall, spire } from "./domes.js";
-import type { Extent } from "./extent.js";
 import { facade, facadeHeight } from "./facade.js";
 import { cornice } from "./facadeTrim.js";
 import { clockFace, parapets, pediment } from "./massParts.js";
@@ -12,7 +11,7 @@ import { column, lathe } from "./solids.js";
 import type { Style } from "./style.js";
 
 /** Nave, west front with rose window, towers, aisles, apse, transept. */
-export function church(b: Builder, s: Style, rng: Rng): Extent {
+export function church(b: Builder, s: Style, rng: Rng): number {
   const w = rng.range(9, 14);
   const length = w * rng.range(1.6, 2.8);
   const tall: Style = {
@@ -63,7 +62,6 @@ export function church(b: Builder, s: Style, rng: Rng): Extent {
     const flat = { ...nave, dormers: 0 };
     roof(b, flat, rng.fork("nave"), length, w, wallHeight, "gable");
   });
-  let top = wallHeight + gable;
   let wide = w / 2;
   if (rng.chance(0.55)) {
     const aw = w * rng.range(0.3, 0.45);
@@ -99,7 +97,7 @@ export function church(b: Builder, s: Style, rng: Rng): Extent {
       const h = block(b, towerStyle, rng, tw, tw, storeys, { door: side === 0 });
       clockFace(b, s, tw / 2, h - s.cornice - 1.5, tw * 0.16);
       if (s.parapet !== "none") parapets(b, s, tw, tw, h);
-      top = Math.max(top, h + spire(b, s, rng.fork(tipSeed), rng.fork(tipSeed).chance(0.5) ? 8 : 4, tw * 0.5, h));
+      spire(b, s, rng.fork(tipSeed), rng.fork(tipSeed).chance(0.5) ? 8 : 4, tw * 0.5, h);
     });
   if (rng.chance(0.5))
     b.place(0, 0, -length / 2, 0, () => {
@@ -117,7 +115,7 @@ export function church(b: Builder, s: Style, rng: Rng): Extent {
   if (rng.chance(0.3)) {
     const r = w * 0.3;
     b.place(0, 0, -length * 0.15, 0, () => {
-      top = Math.max(top, wallHeight + gable * 0.3 + dome(b, s, rng, r, wallHeight + gable * 0.3));
+      dome(b, s, rng, r, wallHeight + gable * 0.3);
     });
   }
   if (rng.chance(0.4))
@@ -126,11 +124,11 @@ export function church(b: Builder, s: Style, rng: Rng): Extent {
       const h = block(b, tall, rng, w * 0.8, w + wide * 1.4, 1, { stained: true });
       roof(b, { ...nave, dormers: 0 }, rng.fork("transept"), w * 0.8, w + wide * 1.4, h, "gable");
     });
-  return { radius: Math.hypot(wide + tw * 0.5, length / 2), height: top, around: Math.PI };
+  return Math.PI;
 }
 
 /** Columns around a cella, or a porch before it, under a pediment. */
-export function temple(b: Builder, s: Style, rng: Rng): Extent {
+export function temple(b: Builder, s: Style, rng: Rng): number {
   const front = rng.pick([4, 6, 6, 8]);
   const h = rng.range(6, 12);
   const r = h / rng.range(13, 19);
@@ -197,22 +195,18 @@ export function temple(b: Builder, s: Style, rng: Rng): Extent {
         s.roof,
       );
   });
-  return {
-    radius: Math.hypot(w / 2 + 3, d / 2 + 3),
-    height: y + h + r * 6 + w * 0.22,
-    around: side > 3 ? Math.PI : 1.2,
-  };
+  return side > 3 ? Math.PI : 1.2;
 }
 
 /** A square hall under a dome, with smaller domes, portico and minarets. */
-export function basilica(b: Builder, s: Style, rng: Rng): Extent {
+export function basilica(b: Builder, s: Style, rng: Rng): number {
   const w = rng.range(14, 24);
   const floors = rng.int(1, 2);
   const big: Style = { ...s, floors: [rng.range(6, 9), rng.range(4, 6), 4], bay: rng.range(3.4, 5), dormers: 0 };
   const h = block(b, big, rng, w, w, floors, { door: true });
   roof(b, s, rng, w, w, h, "flat");
   parapets(b, big, w, w, h);
-  let top = h + dome(b, s, rng.fork("main"), w * rng.range(0.26, 0.38), h);
+  dome(b, s, rng.fork("main"), w * rng.range(0.26, 0.38), h);
   const seed = rng.int(0, 1 << 30);
   if (rng.chance(0.6))
     for (const x of [-1, 1])
@@ -238,8 +232,8 @@ export function basilica(b: Builder, s: Style, rng: Rng): Extent {
         const r = 2;
         const th = h * 1.5;
         roundWall(b, s, rng, r, 0, th, 4);
-        top = Math.max(top, th + spire(b, s, rng.fork(seed + 1), 16, r, th));
+        spire(b, s, rng.fork(seed + 1), 16, r, th);
       });
   if (rng.chance(0.3)) b.place(0, 0, -w * 0.5, 0, () => roundWall(b, big, rng, w * 0.3, 0, h * 0.9));
-  return { radius: w * 0.75 + 2, height: top, around: Math.PI };
+  return Math.PI;
 }

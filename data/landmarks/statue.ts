@@ -2,7 +2,6 @@
 import type { Builder, V3 } from "./builder.js";
 import { METALS, STONES, vary } from "./colours.js";
 import { metal } from "./coverings.js";
-import type { Extent } from "./extent.js";
 import { cornice } from "./facadeTrim.js";
 import { blended, blobs, figure, rider } from "./figures.js";
 import { concrete, marble } from "./masonry.js";
@@ -12,7 +11,7 @@ import type { Style } from "./style.js";
 import { addSurface } from "./surfaceNets.js";
 
 /** Builds a monument with its pedestal. */
-export function statue(b: Builder, s: Style, rng: Rng): Extent {
+export function statue(b: Builder, s: Style, rng: Rng): number {
   const form = rng.weighted({
     figure: 3,
     group: 1.5,
@@ -44,7 +43,7 @@ export function statue(b: Builder, s: Style, rng: Rng): Extent {
       b.place(0, 0, 0, (i * Math.PI) / 2, () =>
         b.picture([-0.5, y + 0.7, 0.86], [0.5, y + 0.7, 0.86], [0.5, y + 1.7, 0.86], [-0.5, y + 1.7, 0.86], s.panel),
       );
-    return { radius: 3.5, height: y + h + 1, around: Math.PI };
+    return Math.PI;
   }
   if (form === "memorial") {
     const h = rng.range(4, 8);
@@ -133,7 +132,7 @@ export function statue(b: Builder, s: Style, rng: Rng): Extent {
       ),
     form === "bust" ? scale * 1.3 : scale,
   );
-  return { radius: 3 * Math.max(1, scale * 0.6), height: y + (form === "bust" ? 1 : 2) * scale, around: Math.PI };
+  return Math.PI;
 }
 
 function pedestal(b: Builder, s: Style, rng: Rng, h: number, stretch: number, scale: number): number {

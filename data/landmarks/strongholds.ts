@@ -1,7 +1,6 @@
 /** @file Towers, castles and gates. */
 import type { Builder } from "./builder.js";
 import { roundWall, spire } from "./domes.js";
-import type { Extent } from "./extent.js";
 import { facade } from "./facade.js";
 import { cornice, parapet } from "./facadeTrim.js";
 import { clockFace, parapets } from "./massParts.js";
@@ -12,7 +11,7 @@ import { column, lathe, polygon, prism } from "./solids.js";
 import type { Style } from "./style.js";
 
 /** Stacked sections, square, octagonal or round, under a spire. */
-export function tower(b: Builder, s: Style, rng: Rng): Extent {
+export function tower(b: Builder, s: Style, rng: Rng): number {
   const corners = rng.pick([4, 4, 8, 16]);
   let r = rng.range(3.5, 6);
   const sections = rng.int(2, 5);
@@ -68,12 +67,12 @@ export function tower(b: Builder, s: Style, rng: Rng): Extent {
     r *= rng.range(0.78, 1);
   }
   if (corners === 4 && s.parapet !== "none") parapets(b, s, r * 1.7, r * 1.7, y);
-  const cap = spire(b, s, rng, corners, r * (corners === 4 ? 1.1 : 0.95), y);
-  return { radius: 9, height: y + cap, around: Math.PI };
+  spire(b, s, rng, corners, r * (corners === 4 ? 1.1 : 0.95), y);
+  return Math.PI;
 }
 
 /** A ring of walls and round towers around a keep. */
-export function castle(b: Builder, s: Style, rng: Rng): Extent {
+export function castle(b: Builder, s: Style, rng: Rng): number {
   const corners = rng.int(4, 6);
   const R = rng.range(12, 20);
   const h = rng.range(6, 10);
@@ -88,7 +87,6 @@ export function castle(b: Builder, s: Style, rng: Rng): Extent {
     dentils: rng.pick(["corbels", "arches"]),
     stripes: 0,
   };
-  let top = h;
   const inR = R * Math.cos(Math.PI / corners);
   const side = 2 * R * Math.sin(Math.PI / corners);
   for (let i = 0; i < corners; i++)
@@ -122,22 +120,20 @@ export function castle(b: Builder, s: Style, rng: Rng): Extent {
         b.place(0, th + 0.9, 0, (k / 10) * Math.PI * 2, () =>
           b.box(-r * 0.2, r * 0.2, 0, 0.8, r * 0.92, r * 1.13, s.wall),
         );
-      if (rng.chance(0.5)) top = Math.max(top, th + spire(b, { ...s, spire: "cone" }, rng, 16, r * 0.9, th + 0.3));
-      top = Math.max(top, th);
+      if (rng.chance(0.5)) spire(b, { ...s, spire: "cone" }, rng, 16, r * 0.9, th + 0.3);
     });
   }
   const kw = R * rng.range(0.5, 0.8);
   b.place(rng.range(-0.2, 0.2) * R, 0, rng.range(-0.3, 0) * R, 0, () => {
     const kh = block(b, { ...wallStyle, fill: 0.3, bay: 3.5 }, rng, kw, kw * 0.8, rng.int(3, 5));
-    if (rng.chance(0.5)) top = Math.max(top, kh + roof(b, s, rng, kw, kw * 0.8, kh));
+    if (rng.chance(0.5)) roof(b, s, rng, kw, kw * 0.8, kh);
     else parapets(b, wallStyle, kw, kw * 0.8, kh);
-    top = Math.max(top, kh);
   });
-  return { radius: R + 3, height: top, around: Math.PI };
+  return Math.PI;
 }
 
 /** A triumphal arch with one or three openings. */
-export function arch(b: Builder, s: Style, rng: Rng): Extent {
+export function arch(b: Builder, s: Style, rng: Rng): number {
   const w = rng.range(11, 20);
   const h = w * rng.range(0.7, 1);
   const d = w * rng.range(0.25, 0.4);
@@ -189,5 +185,5 @@ export function arch(b: Builder, s: Style, rng: Rng): Extent {
     inscribed ? 1 : Math.max(1, Math.round((w * 0.6) / (attic - 0.5 - h * 0.95))),
   );
   parapets(b, s, w, d, attic);
-  return { radius: w * 0.6, height: attic + 1, around: Math.PI };
+  return Math.PI;
 }

@@ -130,6 +130,18 @@ test("what an occluder hides is not common", () => {
   assert.ok(overlap(hidden, front).share > 0.95);
 });
 
+test("the two sides of a thin wall are not common, near as they are", () => {
+  const builder = new Builder();
+  builder.box(-5, 5, 0, 10, -0.05, 0.05, 0);
+  const mesh = builder.mesh();
+  const [front, back] = [0, 180].map((azimuth) => {
+    const camera = around(azimuth, 25);
+    return viewGeometry(camera, mesh, rasterise(mesh, camera, 2), builder.count);
+  });
+  assert.ok(overlap(front, front).share > 0.97);
+  assert.is(overlap(front, back).share, 0);
+});
+
 test("a cube shades what lies behind it, and nothing else", () => {
   const { builder } = cube();
   const low = Math.SQRT1_2;
