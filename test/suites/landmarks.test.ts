@@ -1,5 +1,5 @@
 /** @file Procedural landmarks: geometry against hand-made scenes, ground truth, determinism, resume. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -11,6 +11,7 @@ import { type Camera, makeCamera, project, unproject } from "../../data/landmark
 import { grade } from "../../data/landmarks/grade.js";
 import { overlap, viewGeometry } from "../../data/landmarks/overlap.js";
 import { rasterise } from "../../data/landmarks/raster.js";
+import { positivesOf, readLandmarkSet } from "../../data/landmarks/read.js";
 import {
   type GroundTruth,
   type LandmarkSet,
@@ -215,6 +216,27 @@ test("each database view of a query's landmark has one grade; distractors have n
   for (const l of set.landmarks)
     for (let i = 0; i < 4; i++) assert.ok(l.share[i][i] > 0.8, `${l.id} view ${i} shares ${l.share[i][i]} with itself`);
   assert.is(set.distractors.length, 2);
+});
+
+test("positives are mined from the matrices, and a damaged set is named", () => {
+  const set = readLandmarkSet(join(temporary, "one"));
+  for (const l of set.landmarks)
+    l.views.forEach((_, i) => {
+      for (const j of positivesOf(l, i)) {
+        assert.is.not(i, j);
+        assert.ok(Math.max(l.share[i][j], l.share[j][i]) >= 0.2 && l.angle[i][j] <= 60);
+      }
+      assert.equal(positivesOf(l, i, { share: 0, angle: 181 }).length, 3);
+      assert.equal(positivesOf(l, i, { share: 1.1, angle: 181 }), []);
+    });
+  assert.throws(() => readLandmarkSet(join(temporary, "none")), /landmarks\.json: not found; .fire-gpu data render/);
+  const damaged = join(temporary, "damaged");
+  mkdirSync(damaged);
+  writeFileSync(
+    join(damaged, "landmarks.json"),
+    JSON.stringify({ ...set, landmarks: [{ ...set.landmarks[0], share: [[1]] }] }),
+  );
+  assert.throws(() => readLandmarkSet(damaged), /L00000: expected matrices of 4 × 4 views/);
 });
 
 test("a stopped run continues: finished images stay, missing ones come back the same", async () => {

@@ -1,0 +1,52 @@
+/** @file Reads landmarks.json back and says which views are positives of which: what tuple mining starts from. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { FileFormatError, MissingDataError } from "../../base/errors.js";
+import type { LandmarkRecord } from "./job.js";
+import type { LandmarkSet } from "./render.js";
+
+/**
+ * The set below `root`. @throws MissingDataError when it is not there or not finished; FileFormatError when it is damaged
+ */
+export function readLandmarkSet(root: string): LandmarkSet {
+  const file = join(root, "landmarks.json");
+  if (!existsSync(file))
+    throw new MissingDataError(
+      "MissingFile",
+      `${file}: not found; \`fire-gpu data render --out ${root}\` makes or finishes it`,
+    );
+  let set: Partial<LandmarkSet>;
+  try {
+    set = JSON.parse(readFileSync(file, "utf8")) as Partial<LandmarkSet>;
+  } catch (cause) {
+    throw new FileFormatError("MalformedFile", file, "not JSON", { cause });
+  }
+  for (const l of [...(set.landmarks ?? []), ...(set.distractors ?? [])]) {
+    const n = l.views?.length ?? -1;
+    for (const matrix of [l.share, l.angle, l.scale, l.light])
+      if (matrix?.length !== n || matrix.some((row) => row.length !== n))
+        throw new FileFormatError("MalformedFile", file, `${l.id}: expected matrices of ${n} × ${n} views`);
+  }
+  if (!set.parameters || !set.landmarks || !set.distractors)
+    throw new FileFormatError("MalformedFile", file, "expected parameters, landmarks and distractors");
+  return set as LandmarkSet;
+}
+
+/** What makes two views of a landmark a training pair. */
+export interface PositiveRule {
+  /** Common surface, as a share of the view that shows less around it. */
+  readonly share: number;
+  /** Largest angle between the rays to the common surface, in degrees. */
+  readonly angle: number;
+}
+
+/** Like the pairs of structure from motion: a fifth of a view in common, seen less than 60° apart. */
+export const POSITIVE: PositiveRule = { share: 0.2, angle: 60 };
+
+/** Indices of the landmark's views that are positives of view `i`, the view itself left out. */
+export function positivesOf(l: LandmarkRecord, i: number, rule: PositiveRule = POSITIVE): number[] {
+  const found: number[] = [];
+  for (let j = 0; j < l.views.length; j++)
+    if (j !== i && Math.max(l.share[i][j], l.share[j][i]) >= rule.share && l.angle[i][j] <= rule.angle) found.push(j);
+  return found;
+}
