@@ -24,7 +24,7 @@ export function aggregate(
   const { dim } = codebook;
   const count = images.length;
   const assignments = count === 0 ? 1 : words.length / count;
-  checkInput(codebook, descriptors, words, images);
+  checkAggregateInput(codebook, descriptors, words, images);
 
   const length = codeLength(dim, binary);
   const codes = binary ? new Uint32Array(words.length * length) : new Float32Array(words.length * length);
@@ -59,8 +59,11 @@ export function aggregate(
   };
 }
 
-/** word · span + descriptor for every assignment of one image, ascending. Exact in float64 for any real size. */
-function sortedPairs(words: Int32Array, assignments: number, begin: number, end: number): Float64Array {
+/**
+ * word · span + descriptor for every assignment of one image, descriptors begin … end−1 of a batch, ascending; span is
+ * end − begin, descriptors count from 0. Exact in float64 for any real size.
+ */
+export function sortedPairs(words: Int32Array, assignments: number, begin: number, end: number): Float64Array {
   const span = end - begin;
   const pairs = new Float64Array(span * assignments);
   for (let i = 0; i < span; i++)
@@ -80,7 +83,13 @@ function normaliseRow(sum: Float32Array, out: Float32Array, to: number): void {
   for (let d = 0; d < sum.length; d++) out[to + d] = sum[d] / norm;
 }
 
-function checkInput(codebook: Codebook, descriptors: Float32Array, words: Int32Array, images: Int32Array): void {
+/** @throws UsageError when sizes do not fit, or ids are out of range or out of order. */
+export function checkAggregateInput(
+  codebook: Codebook,
+  descriptors: Float32Array,
+  words: Int32Array,
+  images: Int32Array,
+): void {
   const fail = (detail: string) => new UsageError("AggregateInput", `asmk: aggregate — ${detail}`);
   if (descriptors.length !== images.length * codebook.dim)
     throw fail(`expected ${images.length} × ${codebook.dim} descriptor values, got ${descriptors.length}`);

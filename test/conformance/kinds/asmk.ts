@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { type AsmkBackend, CpuBackend } from "../../../asmk/backend.js";
 import { type Codebook, makeCodebook } from "../../../asmk/codebook.js";
 import { readCodebook } from "../../../asmk/codebook-file.js";
+import { GpuBackend } from "../../../asmk/gpu/backend.js";
 import { indexStatistics } from "../../../asmk/index-statistics.js";
 import { InvertedFile } from "../../../asmk/inverted-file.js";
 import { squaredDistance } from "../../../asmk/nearest.js";
@@ -11,13 +12,19 @@ import type { Ranking } from "../../../asmk/rank.js";
 import { readReferenceIndex } from "../../../asmk/reference-index-file.js";
 import { sliceRows, splitByImage, type WordRows } from "../../../asmk/word-rows.js";
 import { type Check, checkThat, compareExact, type GoldenCase } from "../case.js";
+import { sharedDevice } from "../networks.js";
 
 const STANDARD: SearchOptions = { topk: null, similarityThreshold: 0, alpha: 3 };
 
 export default async function run(golden: GoldenCase): Promise<Check[]> {
   const { data, shape } = golden.read("centroids");
   const codebook = makeCodebook(data as Float32Array, shape[1]);
-  return new AsmkCase(golden, codebook, new CpuBackend()).run();
+  const checks = await new AsmkCase(golden, codebook, new CpuBackend()).run();
+  const gpu = new GpuBackend(await sharedDevice());
+  for (const check of await new AsmkCase(golden, codebook, gpu).run())
+    checks.push({ ...check, tensor: `${check.tensor} (gpu)` });
+  gpu.destroy();
+  return checks;
 }
 
 class AsmkCase {

@@ -1,16 +1,26 @@
 /** @file Codebook training: the objective that the reference's k-means reaches, and its centroids. */
-import { CpuAssigner } from "../../../asmk/assigner.js";
+import { type Assigner, CpuAssigner } from "../../../asmk/assigner.js";
+import { GpuBackend } from "../../../asmk/gpu/backend.js";
 import { kmeans } from "../../../asmk/kmeans.js";
 import { squaredNorms } from "../../../asmk/nearest.js";
 import { MemoryVectors } from "../../../asmk/vectors.js";
 import { type Check, checkThat, compareClose, type GoldenCase } from "../case.js";
+import { sharedDevice } from "../networks.js";
 
 export default async function run(golden: GoldenCase): Promise<Check[]> {
+  const gpu = new GpuBackend(await sharedDevice());
+  const checks = await train(golden, new CpuAssigner());
+  for (const check of await train(golden, gpu.assigner())) checks.push({ ...check, tensor: `${check.tensor} (gpu)` });
+  gpu.destroy();
+  return checks;
+}
+
+async function train(golden: GoldenCase, assigner: Assigner): Promise<Check[]> {
   const points = golden.read("points");
   const dim = points.shape[1];
   const { words, iterations, accept_if_at_most: limit, objective_default_seed: reference } = golden.json.expected;
   const source = new MemoryVectors(points.data as Float32Array, dim);
-  const { centroids } = await kmeans(source, words, new CpuAssigner(), { iterations });
+  const { centroids } = await kmeans(source, words, assigner, { iterations });
   const objective = await objectiveOf(source, centroids);
   const text = (n: number) => n.toFixed(6);
   const checks = [

@@ -1,0 +1,111 @@
+/** @file The arithmetic of ASMK on a device; see AsmkBackend for what is promised. */
+import type { Device } from "../../engine/device.js";
+import { aggregate } from "../aggregate.js";
+import type { Assigner, Assignment } from "../assigner.js";
+import type { AsmkBackend } from "../backend.js";
+import type { Codebook } from "../codebook.js";
+import type { InvertedFile } from "../inverted-file.js";
+import { checkAssignment, type EncodeOptions, type SearchOptions } from "../parameters.js";
+import { descriptorCount, quantise } from "../quantise.js";
+import type { Ranking } from "../rank.js";
+import type { WordRows } from "../word-rows.js";
+import { aggregateOnDevice } from "./aggregate.js";
+import { Kept, type Resident } from "./kept.js";
+import { MOST_ASSIGNMENTS, type NearestVariant, nearestWords } from "./nearest.js";
+import { searchOnDevice } from "./search.js";
+import { WordTable } from "./word-table.js";
+
+export interface GpuBackendOptions {
+  /** Bytes of codebooks and index segments kept on the device between calls; default half the device's budget, or 2 GiB. */
+  readonly keptBytes?: number;
+  /** The scoring kernel, for tests; default what suits the device. */
+  readonly nearest?: NearestVariant;
+}
+
+/** ASMK on a device that the caller opened and closes. */
+export class GpuBackend implements AsmkBackend {
+  readonly name: string;
+  private readonly kept: Kept<object, Resident>;
+  private readonly assigners = new Set<GpuAssigner>();
+
+  constructor(
+    private readonly device: Device,
+    private readonly options: GpuBackendOptions = {},
+  ) {
+    this.name = `gpu (${device.caps.name})`;
+    const most = Number.isFinite(device.budget) ? device.budget / 2 : 2 ** 31;
+    this.kept = new Kept(options.keptBytes ?? most);
+  }
+
+  /** The device copy of its centroids lives until the next `setCentroids`, or until the backend is destroyed. */
+  assigner(): Assigner {
+    const assigner = new GpuAssigner(this.device, this.options.nearest);
+    this.assigners.add(assigner);
+    return assigner;
+  }
+
+  async quantise(codebook: Codebook, descriptors: Float32Array, multipleAssignment: number): Promise<Int32Array> {
+    checkAssignment(multipleAssignment, codebook.words);
+    if (descriptorCount(codebook, descriptors) === 0) return new Int32Array(0);
+    if (multipleAssignment > MOST_ASSIGNMENTS) return quantise(codebook, descriptors, multipleAssignment);
+    return await this.withTable(codebook, (table) => this.wordsOf(table, descriptors, multipleAssignment));
+  }
+
+  async encode(
+    codebook: Codebook,
+    descriptors: Float32Array,
+    images: Int32Array,
+    { multipleAssignment, binary }: EncodeOptions,
+  ): Promise<WordRows> {
+    const words = await this.quantise(codebook, descriptors, multipleAssignment);
+    // nothing to do on a device, and all checks
+    if (images.length === 0) return aggregate(codebook, descriptors, words, images, binary);
+    return await this.withTable(codebook, (table) =>
+      aggregateOnDevice(this.device, table, codebook, descriptors, words, images, binary),
+    );
+  }
+
+  search(index: InvertedFile, queries: readonly WordRows[], options: SearchOptions): Promise<Ranking[]> {
+    return searchOnDevice(this.device, this.kept, index, queries, options);
+  }
+
+  destroy(): void {
+    this.kept.clear();
+    for (const assigner of this.assigners) assigner.free();
+    this.assigners.clear();
+  }
+
+  private async wordsOf(table: WordTable, descriptors: Float32Array, m: number): Promise<Int32Array> {
+    return (await nearestWords(this.device, table, descriptors, m, this.options.nearest)).words;
+  }
+
+  private withTable<R>(codebook: Codebook, body: (table: WordTable) => Promise<R>): Promise<R> {
+    const make = () => new WordTable(this.device, codebook.centroids, codebook.dim);
+    return this.kept.use(codebook, WordTable.bytesOf(codebook), make, (table) => body(table as WordTable));
+  }
+}
+
+/** Nearest centroids for k-means, on a device. */
+class GpuAssigner implements Assigner {
+  private table: WordTable | undefined;
+
+  constructor(
+    private readonly device: Device,
+    private readonly variant: NearestVariant | undefined,
+  ) {}
+
+  setCentroids(centroids: Float32Array, dim: number): void {
+    this.free();
+    this.table = new WordTable(this.device, centroids, dim);
+  }
+
+  async assign(vectors: Float32Array): Promise<Assignment> {
+    if (!this.table) throw new Error("asmk: assigner — expected setCentroids before assign");
+    return await nearestWords(this.device, this.table, vectors, 1, this.variant);
+  }
+
+  free(): void {
+    this.table?.free();
+    this.table = undefined;
+  }
+}
