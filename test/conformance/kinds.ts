@@ -16,4 +16,5 @@ export const kinds: Record<string, () => Promise<CaseHandler>> = {
   fire_net: async () => (await import("./kinds/fire_net.js")).default,
   how_net: async () => (await import("./kinds/how_net.js")).default,
   e2e: async () => (await import("./kinds/e2e.js")).default,
+  fire_losses: async () => (await import("./kinds/fire_losses.js")).default,
 };
