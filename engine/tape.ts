@@ -71,12 +71,13 @@ export class Tape implements Exec {
       if (!outputGradient) continue;
       flowing.delete(node.output);
       const { op, inputs, attrs, output } = node;
-      if (typeof op.gradient !== "function") throw new Error(`tape: ${op.name} has no gradient — ${op.gradient.nonDifferentiable}`);
+      if (typeof op.gradient !== "function")
+        throw new Error(`tape: ${op.name} has no gradient — ${op.gradient.nonDifferentiable}`);
       const rule = op.gradient;
       const needed = inputs.map((t) => this.active.has(t.base));
       const gradients: (Tensor | null)[] = [];
       device.scope(() => {
-        gradients.push(...rule({ device, attrs, inputs, output, outputGradient, needed }));
+        gradients.push(...rule.call(op, { device, attrs, inputs, output, outputGradient, needed }));
         // several inputs may share one gradient (a sum's terms): each needs its own to accumulate into
         for (const g of gradients) if (g) device.keep(g);
         return undefined;

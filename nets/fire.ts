@@ -4,8 +4,7 @@
  */
 import { FileFormatError } from "../base/errors.js";
 import type { ImageInput } from "../base/image.js";
-import type { Device } from "../engine/device.js";
-import { run } from "../engine/op.js";
+import { type Exec, Inference } from "../engine/exec.js";
 import { rowNorm } from "../engine/ops/row-reduce.js";
 import type { Tensor } from "../engine/tensor.js";
 import { type Candidates, Extractor, type ScaleNetwork } from "./extraction.js";
@@ -14,7 +13,7 @@ import { Lit, type LitResult } from "./lit.js";
 import type { LocalFeatures, LocalOptions, RetrievalNetwork, RuntimeParams } from "./network.js";
 import { type NetParams, runtimeOf } from "./params.js";
 import { ResNet } from "./resnet.js";
-import type { State } from "./state.js";
+import type { WeightStore } from "./weight-store.js";
 
 const STRENGTH_EPSILON = 1e-10;
 
@@ -39,41 +38,43 @@ export class FireNetwork implements RetrievalNetwork, ScaleNetwork {
   private readonly lit: Lit;
   private readonly reduction: Linear | undefined;
   private readonly extractor: Extractor;
+  private readonly inference: Inference;
 
   /** @throws FileFormatError listing the weights that are missing, misshapen or unexpected. */
   constructor(
-    private readonly device: Device,
-    state: State,
+    private readonly store: WeightStore,
     params: NetParams,
   ) {
     if (!params.lit)
-      throw new FileFormatError("NotACheckpoint", state.source, "net_params.lit: expected T, N and dim, got nothing");
+      throw new FileFormatError("NotACheckpoint", store.source, "net_params.lit: expected T, N and dim, got nothing");
+    this.inference = new Inference(store.device);
     this.architecture = params.architecture;
     this.runtime = runtimeOf(params);
-    this.trunk = new ResNet(device, state.below("features."), {
+    this.trunk = new ResNet(store.below("features."), {
       architecture: params.architecture,
       skipLayer: params.skip_layer,
       strideOnFirst: params.stride_on_first,
     });
-    this.lit = new Lit(device, state.below("lit."), params.lit, this.trunk.channels);
+    this.lit = new Lit(store.below("lit."), params.lit, this.trunk.channels);
     const { dim } = params.lit;
     this.outputDim = params.dim_reduction?.dim ?? dim;
-    if (params.dim_reduction) this.reduction = whitening(device, state, this.outputDim, dim);
-    this.extractor = new Extractor(device, this, this.runtime, this.outputDim);
+    if (params.dim_reduction) this.reduction = whitening(store, this.outputDim, dim);
+    this.extractor = new Extractor(store.device, this, this.runtime, this.outputDim);
   }
 
   /** One scale in full; `image` is normalised and rescaled [1, H, W, 4]. */
-  forward(image: Tensor): FireScale {
-    return this.device.scope((): FireScale => {
-      const result = this.attend(image);
-      const { descriptors, strengths } = this.describe(result);
-      const attention = this.lit.attentionMaps(result);
+  forward(image: Tensor, exec: Exec = this.inference): FireScale {
+    return exec.device.scope((): FireScale => {
+      const result = this.attend(exec, image);
+      const { descriptors, strengths } = this.describe(exec, result);
+      const attention = this.lit.attentionMaps(exec, result);
       return { raw: result.superFeatures, superFeatures: descriptors, strengths, attention };
     });
   }
 
   candidates(image: Tensor) {
-    const rows = this.device.scope((): Candidates => this.describe(this.attend(image)));
+    const exec = this.inference;
+    const rows = exec.device.scope((): Candidates => this.describe(exec, this.attend(exec, image)));
     // FIRe's super-features count as a map one wide and N high
     return { rows, mapWidth: 1 };
   }
@@ -90,31 +91,28 @@ export class FireNetwork implements RetrievalNetwork, ScaleNetwork {
     return this.extractor.both(image, options, false);
   }
 
-  private attend(image: Tensor): LitResult {
-    const map = this.trunk.forward(image);
+  private attend(exec: Exec, image: Tensor): LitResult {
+    const map = this.trunk.forward(exec, image);
     const [, h, w, c] = map.shape;
-    const result = this.lit.forward(map.view([h * w, c]));
-    map.free();
+    const result = this.lit.forward(exec, map.view([h * w, c]));
+    exec.release(map);
     return result;
   }
 
   /** Strength is taken before the whitening (fire.md §1.3). */
-  private describe({ superFeatures: raw }: LitResult): Candidates {
-    const strengths = run(this.device, rowNorm, [raw], { epsilon: STRENGTH_EPSILON });
-    const descriptors = this.reduction?.forward(raw) ?? raw;
+  private describe(exec: Exec, { superFeatures: raw }: LitResult): Candidates {
+    const strengths = exec.run(rowNorm, [raw], { epsilon: STRENGTH_EPSILON });
+    const descriptors = this.reduction?.forward(exec, raw) ?? raw;
     return { descriptors, strengths };
   }
 
   destroy(): void {
     this.extractor.free();
-    this.trunk.free();
-    this.lit.free();
-    this.reduction?.free();
+    this.store.free();
   }
 }
 
 /** The fixed PCA-whitening, stored as a 1×1 convolution `dim_reduction` (fire.md §1.4). */
-export function whitening(device: Device, state: State, dim: number, inputDim: number): Linear {
-  const weight = state.get("dim_reduction.weight", [dim, inputDim, 1, 1]);
-  return new Linear(device, weight, state.get("dim_reduction.bias", [dim]), dim, inputDim);
+export function whitening(store: WeightStore, dim: number, inputDim: number): Linear {
+  return new Linear(store, "dim_reduction", [dim, inputDim, 1, 1], { bias: true });
 }

@@ -4,8 +4,7 @@
  */
 import { FileFormatError } from "../base/errors.js";
 import type { ImageInput } from "../base/image.js";
-import type { Device } from "../engine/device.js";
-import { run } from "../engine/op.js";
+import { type Exec, Inference } from "../engine/exec.js";
 import { averagePool } from "../engine/ops/pool.js";
 import { rowNorm } from "../engine/ops/row-reduce.js";
 import type { Tensor } from "../engine/tensor.js";
@@ -15,7 +14,7 @@ import type { Linear } from "./layers.js";
 import type { LocalFeatures, LocalOptions, RetrievalNetwork, RuntimeParams } from "./network.js";
 import { type NetParams, runtimeOf } from "./params.js";
 import { ResNet } from "./resnet.js";
-import type { State } from "./state.js";
+import type { WeightStore } from "./weight-store.js";
 
 const ATTENTION_EPSILON = 1e-10;
 
@@ -37,44 +36,45 @@ export class HowNetwork implements RetrievalNetwork, ScaleNetwork {
   private readonly reduction: Linear | undefined;
   private readonly smoothing: number | undefined;
   private readonly extractor: Extractor;
+  private readonly inference: Inference;
 
   /** @throws FileFormatError listing the weights that are missing, misshapen or unexpected. */
   constructor(
-    private readonly device: Device,
-    state: State,
+    private readonly store: WeightStore,
     params: NetParams,
   ) {
+    this.inference = new Inference(store.device);
     this.architecture = params.architecture;
     this.runtime = runtimeOf(params);
     this.smoothing = params.smoothing?.kernel_size;
     if (this.smoothing !== undefined && this.smoothing % 2 === 0)
       throw new FileFormatError(
         "NotACheckpoint",
-        state.source,
+        store.source,
         `net_params.smoothing.kernel_size: expected an odd size (an even one moves features away from their attention), got ${this.smoothing}`,
       );
-    this.trunk = new ResNet(device, state.below("features."), {
+    this.trunk = new ResNet(store.below("features."), {
       architecture: params.architecture,
       skipLayer: params.skip_layer,
       strideOnFirst: params.stride_on_first,
     });
     this.outputDim = params.dim_reduction?.dim ?? this.trunk.channels;
-    if (params.dim_reduction) this.reduction = whitening(device, state, this.outputDim, this.trunk.channels);
-    this.extractor = new Extractor(device, this, this.runtime, this.outputDim);
+    if (params.dim_reduction) this.reduction = whitening(store, this.outputDim, this.trunk.channels);
+    this.extractor = new Extractor(store.device, this, this.runtime, this.outputDim);
   }
 
   /** One scale; `image` is normalised and rescaled [1, H, W, 4]. The attention is taken before the smoothing. */
-  forward(image: Tensor): HowScale & { map: readonly [height: number, width: number] } {
+  forward(image: Tensor, exec: Exec = this.inference): HowScale & { map: readonly [height: number, width: number] } {
     let map: readonly [number, number] = [0, 0];
-    const result = this.device.scope((): HowScale => {
-      const x = this.trunk.forward(image);
+    const result = exec.device.scope((): HowScale => {
+      const x = this.trunk.forward(exec, image);
       const [, h, w, c] = x.shape;
       map = [h, w];
-      const attention = run(this.device, rowNorm, [x.view([h * w, c])], { epsilon: ATTENTION_EPSILON });
+      const attention = exec.run(rowNorm, [x.view([h * w, c])], { epsilon: ATTENTION_EPSILON });
       const k = this.smoothing;
-      const smooth = k ? run(this.device, averagePool, [x], { kernel: k, stride: 1, padding: (k - 1) / 2 }) : x;
+      const smooth = k ? exec.run(averagePool, [x], { kernel: k, stride: 1, padding: (k - 1) / 2 }) : x;
       smooth.reshape([h * w, c]);
-      return { features: this.reduction?.forward(smooth) ?? smooth, attention };
+      return { features: this.reduction?.forward(exec, smooth) ?? smooth, attention };
     });
     return { ...result, map };
   }
@@ -100,8 +100,7 @@ export class HowNetwork implements RetrievalNetwork, ScaleNetwork {
 
   destroy(): void {
     this.extractor.free();
-    this.trunk.free();
-    this.reduction?.free();
+    this.store.free();
   }
 }
 

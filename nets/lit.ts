@@ -8,8 +8,8 @@
  * S and A are kept template-major [N, L], so that both products have plain row-major left sides.
  */
 import { UsageError } from "../base/errors.js";
-import type { Device } from "../engine/device.js";
-import { pad4, run } from "../engine/op.js";
+import type { Exec } from "../engine/exec.js";
+import { pad4 } from "../engine/op.js";
 import { compete } from "../engine/ops/compete.js";
 import { matmul } from "../engine/ops/conv2d.js";
 import { divideRows } from "../engine/ops/divide-rows.js";
@@ -18,7 +18,7 @@ import { packPanels, rightMatrix, rightTransposed } from "../engine/ops/pack.js"
 import { rowSum } from "../engine/ops/row-reduce.js";
 import type { Tensor } from "../engine/tensor.js";
 import { Linear } from "./layers.js";
-import type { State } from "./state.js";
+import type { WeightStore } from "./weight-store.js";
 
 export interface LitParams {
   /** Iterations. */
@@ -41,17 +41,18 @@ export type LitResult = {
   readonly attentionSums: Tensor;
 };
 
+type Norm = readonly [weight: { readonly tensor: Tensor }, bias: { readonly tensor: Tensor }];
+
 export class Lit {
-  private readonly templates: Tensor;
+  private readonly templates: { readonly tensor: Tensor };
   private readonly query: Linear;
   private readonly key: Linear;
   private readonly value: Linear;
-  private readonly mlp: [Linear, Linear];
-  private readonly norms: Record<"inputs" | "templates" | "mlp", [weight: Tensor, bias: Tensor]>;
+  private readonly mlp: readonly [Linear, Linear];
+  private readonly norms: Readonly<Record<"inputs" | "templates" | "mlp", Norm>>;
 
   constructor(
-    private readonly device: Device,
-    state: State,
+    store: WeightStore,
     private readonly params: LitParams,
     inputDim: number,
   ) {
@@ -61,23 +62,18 @@ export class Lit {
         "BAD_LIT",
         `nets: lit — expected T and N of at least 1, dim a multiple of 8, input a multiple of 4, got T ${T}, N ${N}, dim ${D}, input ${inputDim}`,
       );
-    const linear = (name: string, out: number, input: number, bias = false) =>
-      new Linear(
-        device,
-        state.get(`${name}.weight`, [out, input]),
-        bias ? state.get(`${name}.bias`, [out]) : undefined,
-        out,
-        input,
-      );
-    const norm = (name: string, size: number): [Tensor, Tensor] => [
-      device.upload(state.get(`${name}.weight`, [size]), [size], name),
-      device.upload(state.get(`${name}.bias`, [size]), [size], name),
+    const norm = (name: string, size: number): Norm => [
+      store.tensor(`${name}.weight`, [size]),
+      store.tensor(`${name}.bias`, [size]),
     ];
-    this.templates = device.upload(state.get("templates_init", [1, N, D]), [N, D], "templates");
-    this.query = linear("project_q", D, D);
-    this.key = linear("project_k", D, inputDim);
-    this.value = linear("project_v", D, inputDim);
-    this.mlp = [linear("mlp.0", D / 2, D, true), linear("mlp.2", D, D / 2, true)];
+    this.templates = store.tensor("templates_init", [1, N, D], [N, D]);
+    this.query = new Linear(store, "project_q", [D, D], { bias: false });
+    this.key = new Linear(store, "project_k", [D, inputDim], { bias: false });
+    this.value = new Linear(store, "project_v", [D, inputDim], { bias: false });
+    this.mlp = [
+      new Linear(store, "mlp.0", [D / 2, D], { bias: true }),
+      new Linear(store, "mlp.2", [D, D / 2], { bias: true }),
+    ];
     this.norms = {
       inputs: norm("norm_inputs", inputDim),
       templates: norm("norm_templates", D),
@@ -86,41 +82,36 @@ export class Lit {
   }
 
   /** Feature map rows [L, inputDim] → super-features and the last attention. */
-  forward(locations: Tensor): LitResult {
-    const { device } = this;
+  forward(exec: Exec, locations: Tensor): LitResult {
+    const { device } = exec;
     const { T, dim: D } = this.params;
     const L = locations.shape[0];
     const L4 = pad4(L);
     return device.scope(() => {
       const { keys, values } = device.scope(() => {
-        const x = run(device, layerNorm, [locations, ...this.norms.inputs], LAYER_NORM);
-        const k = this.key.forward(x);
-        const keys = run(device, packPanels, [k], rightTransposed(L, D));
-        k.free();
-        const values = run(device, packPanels, [this.value.forward(x)], rightMatrix(L, D));
+        const x = this.norm(exec, "inputs", locations);
+        const k = this.key.forward(exec, x);
+        const keys = exec.run(packPanels, [k], rightTransposed(L, D));
+        exec.release(k);
+        const values = exec.run(packPanels, [this.value.forward(exec, x)], rightMatrix(L, D));
         return { keys, values };
       });
-      const project = (P: Tensor) =>
-        this.query.forward(run(device, layerNorm, [P, ...this.norms.templates], LAYER_NORM));
       let result: LitResult | undefined;
       for (let t = 0; t < T; t++) {
-        const before: Tensor = result?.superFeatures ?? this.templates;
+        const before: Tensor = result?.superFeatures ?? this.templates.tensor;
         const next: LitResult = device.scope(() => {
-          const logits = matmul(device, project(before), keys, L4);
-          const attention = run(device, compete, [logits], {
-            locations: L,
-            scale: D ** -0.5,
-            epsilon: ATTENTION_EPSILON,
-          });
-          logits.free();
-          const attentionSums = run(device, rowSum, [attention], { epsilon: 0 });
-          const update = matmul(device, attention, values, D);
-          const P = run(device, divideRows, [update, attentionSums, before], {});
-          const normed = run(device, layerNorm, [P, ...this.norms.mlp], LAYER_NORM);
-          const superFeatures = this.mlp[1].forward(this.mlp[0].forward(normed, { relu: true }), { residual: P });
+          const queries = this.query.forward(exec, this.norm(exec, "templates", before));
+          const logits = matmul(exec, queries, keys, L4);
+          const attention = exec.run(compete, [logits], { locations: L, scale: D ** -0.5, epsilon: ATTENTION_EPSILON });
+          exec.release(logits);
+          const attentionSums = exec.run(rowSum, [attention], { epsilon: 0 });
+          const update = matmul(exec, attention, values, D);
+          const P = exec.run(divideRows, [update, attentionSums, before], {});
+          const hidden = this.mlp[0].forward(exec, this.norm(exec, "mlp", P), { relu: true });
+          const superFeatures = this.mlp[1].forward(exec, hidden, { residual: P });
           return { superFeatures, attention, attentionSums };
         });
-        if (result) for (const t of Object.values(result) as Tensor[]) t.free();
+        if (result) for (const t of Object.values(result) as Tensor[]) exec.release(t);
         result = next;
       }
       return result!;
@@ -128,13 +119,12 @@ export class Lit {
   }
 
   /** Attention maps [N, locations padded to 4] whose rows sum to one, as the paper shows them. */
-  attentionMaps(result: LitResult): Tensor {
-    return run(this.device, divideRows, [result.attention, result.attentionSums], {});
+  attentionMaps(exec: Exec, result: LitResult): Tensor {
+    return exec.run(divideRows, [result.attention, result.attentionSums], {});
   }
 
-  free(): void {
-    this.templates.free();
-    for (const l of [this.query, this.key, this.value, ...this.mlp]) l.free();
-    for (const t of Object.values(this.norms).flat()) t.free();
+  private norm(exec: Exec, which: keyof typeof this.norms, rows: Tensor): Tensor {
+    const [weight, bias] = this.norms[which];
+    return exec.run(layerNorm, [rows, weight.tensor, bias.tensor], LAYER_NORM);
   }
 }

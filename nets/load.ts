@@ -6,6 +6,7 @@ import { HowNetwork } from "./how.js";
 import type { RetrievalNetwork } from "./network.js";
 import { parseNetParams } from "./params.js";
 import { State } from "./state.js";
+import { InferenceStore } from "./weight-store.js";
 import { type Checkpoint, openCheckpoint } from "./weights/checkpoint.js";
 
 /**
@@ -29,7 +30,8 @@ export function loadNetwork(device: Device, checkpoint: string | Checkpoint): Re
     );
   const params = parseNetParams(netParams, file);
   const state = new State(stateDict, file);
-  const network = kind === "fire" ? new FireNetwork(device, state, params) : new HowNetwork(device, state, params);
+  const store = new InferenceStore(device, state);
+  const network = kind === "fire" ? new FireNetwork(store, params) : new HowNetwork(store, params);
   try {
     state.finish();
   } catch (e) {

@@ -3,12 +3,11 @@
  * `skipLayer` drops the last stages (fire.md §1.1); batch norm is folded.
  */
 import { UsageError } from "../base/errors.js";
-import type { Device } from "../engine/device.js";
-import { run } from "../engine/op.js";
+import type { Exec } from "../engine/exec.js";
 import { maxPool } from "../engine/ops/pool.js";
 import type { Tensor } from "../engine/tensor.js";
 import { ConvBN } from "./layers.js";
-import type { State } from "./state.js";
+import type { WeightStore } from "./weight-store.js";
 
 /** Blocks a stage, and whether blocks are bottlenecks (1×1, 3×3, 1×1 to four times the width). */
 const ARCHITECTURES: Readonly<Record<string, { bottleneck: boolean; blocks: readonly number[] }>> = {
@@ -56,15 +55,14 @@ export class Block {
   private readonly shortcut: ConvBN | undefined;
 
   constructor(
-    private readonly device: Device,
-    state: State,
+    store: WeightStore,
     options: { bottleneck: boolean; inChannels: number; width: number; stride: number; strideOnFirst?: boolean },
   ) {
     const { bottleneck, inChannels, width, stride } = options;
     const first = options.strideOnFirst ? stride : 1;
     const out = bottleneck ? width * 4 : width;
     const conv = (i: number, o: number, c: number, kernel: number, s: number) =>
-      new ConvBN(device, state, `conv${i}`, `bn${i}`, {
+      new ConvBN(store, `conv${i}`, `bn${i}`, {
         outChannels: o,
         inChannels: c,
         kernel,
@@ -75,7 +73,7 @@ export class Block {
       ? [conv(1, width, inChannels, 1, first), conv(2, width, width, 3, stride / first), conv(3, out, width, 1, 1)]
       : [conv(1, width, inChannels, 3, stride), conv(2, width, width, 3, 1)];
     if (stride !== 1 || inChannels !== out)
-      this.shortcut = new ConvBN(device, state, "downsample.0", "downsample.1", {
+      this.shortcut = new ConvBN(store, "downsample.0", "downsample.1", {
         outChannels: out,
         inChannels,
         kernel: 1,
@@ -84,22 +82,17 @@ export class Block {
       });
   }
 
-  forward(x: Tensor): Tensor {
-    return this.device.scope(() => {
+  forward(exec: Exec, x: Tensor): Tensor {
+    return exec.device.scope(() => {
       let y = x;
       for (const conv of this.convs.slice(0, -1)) {
-        const next = conv.forward(y, true);
-        if (y !== x) y.free();
+        const next = conv.forward(exec, y, true);
+        if (y !== x) exec.release(y);
         y = next;
       }
-      const identity = this.shortcut ? this.shortcut.forward(x, false) : x;
-      return this.convs.at(-1)!.forward(y, true, identity);
+      const identity = this.shortcut ? this.shortcut.forward(exec, x, false) : x;
+      return this.convs.at(-1)!.forward(exec, y, true, identity);
     });
-  }
-
-  free(): void {
-    for (const c of this.convs) c.free();
-    this.shortcut?.free();
   }
 }
 
@@ -109,15 +102,11 @@ export class ResNet {
   /** Channels of the result. */
   readonly channels: number;
 
-  /** @param state weights under the positional names `0.weight`, `1.*`, `4.0.conv1.weight`, … of the sequential trunk. */
-  constructor(
-    private readonly device: Device,
-    state: State,
-    options: ResNetOptions,
-  ) {
+  /** @param store weights under the positional names `0.weight`, `1.*`, `4.0.conv1.weight`, … of the sequential trunk. */
+  constructor(store: WeightStore, options: ResNetOptions) {
     const { bottleneck, blocks } = architectureOf(options);
     this.channels = trunkChannels(options);
-    this.stem = new ConvBN(device, state, "0", "1", {
+    this.stem = new ConvBN(store, "0", "1", {
       outChannels: 64,
       inChannels: 3,
       kernel: 7,
@@ -131,7 +120,7 @@ export class ResNet {
       for (let b = 0; b < blocks[stage]; b++) {
         const stride = b === 0 && stage > 0 ? 2 : 1;
         list.push(
-          new Block(device, state.below(`${4 + stage}.${b}.`), {
+          new Block(store.below(`${4 + stage}.${b}.`), {
             bottleneck,
             inChannels,
             width,
@@ -149,25 +138,20 @@ export class ResNet {
    * Image [1, H, W, 4] → feature map [1, ceil(H/stride), ceil(W/stride), channels].
    * @param watch is shown the result of conv1+bn+relu, maxpool and each stage, by name; for tests.
    */
-  forward(image: Tensor, watch?: (name: string, x: Tensor) => void): Tensor {
-    const stem = this.stem.forward(image, true);
+  forward(exec: Exec, image: Tensor, watch?: (name: string, x: Tensor) => void): Tensor {
+    const stem = this.stem.forward(exec, image, true);
     watch?.("conv1", stem);
-    let x = run(this.device, maxPool, [stem], { kernel: 3, stride: 2, padding: 1 });
-    stem.free();
+    let x = exec.run(maxPool, [stem], { kernel: 3, stride: 2, padding: 1 });
+    exec.release(stem);
     watch?.("maxpool", x);
     this.stages.forEach((blocks, i) => {
       for (const block of blocks) {
-        const next = block.forward(x);
-        x.free();
+        const next = block.forward(exec, x);
+        exec.release(x);
         x = next;
       }
       watch?.(`layer${i + 1}`, x);
     });
     return x;
-  }
-
-  free(): void {
-    this.stem.free();
-    for (const block of this.stages.flat()) block.free();
   }
 }

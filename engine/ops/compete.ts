@@ -47,6 +47,20 @@ export const compete: Op<CompeteAttrs> = {
     }
     return y;
   },
-  gradient: { nonDifferentiable: "inference form" },
+  gradient({ device, attrs: a, output, outputGradient }) {
+    const gradient = device.empty(output.shape, "f32", "compete gradient");
+    const L4 = output.shape[1] / 4;
+    device.dispatch({
+      shader: "attention/compete_gradient.wgsl",
+      constants: {},
+      reads: [output, outputGradient],
+      writes: [gradient],
+      params: [output.shape[0], a.locations, L4, { f32: a.scale }, { f32: a.epsilon }],
+      groups: groupsFor(L4, 32),
+      label: `competeGradient/${output.shape.join("x")}`,
+      cost: { flops: 6 * output.elements, bytes: 16 * output.elements },
+    });
+    return [gradient];
+  },
   cost: (_a, [s]) => ({ flops: 12 * size(s), bytes: 8 * size(s) }),
 };

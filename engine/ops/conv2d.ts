@@ -4,9 +4,11 @@
  */
 import type { Capabilities } from "../adapter.js";
 import type { Device } from "../device.js";
-import { expect, type Op, run, size } from "../op.js";
+import type { Exec } from "../exec.js";
+import { expect, type Op, size } from "../op.js";
 import type { Tensor } from "../tensor.js";
 import { rowStrips, windowOf } from "../windows.js";
+import { conv2dGradient } from "./conv2d-gradient.js";
 import { PANEL } from "./pack.js";
 
 export interface Conv2dAttrs {
@@ -137,7 +139,7 @@ export const conv2d: Op<Conv2dAttrs> = {
           }
     return y;
   },
-  gradient: { nonDifferentiable: "packed inference form; training differentiates with respect to unpacked weights" },
+  gradient: conv2dGradient,
   cost(_a, [x, w], out) {
     return { flops: 2 * size(out) * w[1], bytes: 4 * (size(x) + size(w) + size(out)) };
   },
@@ -163,15 +165,9 @@ export interface LinearOptions {
  * Matrix product: rows [M, K] times a packed right operand → [M, N]. K and N are multiples of 4.
  * The bias defaults to zeros.
  */
-export function matmul(
-  device: Device,
-  rows: Tensor,
-  packed: Tensor,
-  columns: number,
-  options: LinearOptions = {},
-): Tensor {
+export function matmul(exec: Exec, rows: Tensor, packed: Tensor, columns: number, options: LinearOptions = {}): Tensor {
   const [M, K] = rows.shape;
-  const bias = options.bias ?? device.zeros(columns);
+  const bias = options.bias ?? exec.device.zeros(columns);
   const inputs = [rows.view([1, M, 1, K]), packed, bias];
   if (options.residual) inputs.push(options.residual);
   const attrs = {
@@ -182,5 +178,5 @@ export function matmul(
     dilation: 1,
     relu: options.relu ?? false,
   } as const;
-  return run(device, conv2d, inputs, attrs).reshape([M, columns]);
+  return exec.run(conv2d, inputs, attrs).reshape([M, columns]);
 }

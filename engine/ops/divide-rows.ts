@@ -1,6 +1,7 @@
 /** @file Rows divided by one number each, alone or added to a base: LIT's L1 normalisation and residual update. */
 import { expect, type Op, size } from "../op.js";
 import { groupsFor } from "./launch.js";
+import { rowDot, rowGradient } from "./row-gradients.js";
 
 export const divideRows: Op<Record<never, never>> = {
   name: "divideRows",
@@ -26,6 +27,10 @@ export const divideRows: Op<Record<never, never>> = {
   reference([x, d, base]) {
     return x.data.map((v, i) => (base ? base.data[i] : 0) + v / d.data[Math.floor(i / x.shape[1])]);
   },
-  gradient: { nonDifferentiable: "inference form" },
+  gradient({ device, inputs: [x, divisor, base], outputGradient, needed }) {
+    const dx = needed[0] ? rowGradient(device, "divideRows", x, divisor, outputGradient) : null;
+    const dd = needed[1] ? rowDot(device, "divideRows", x, outputGradient, divisor) : null;
+    return base ? [dx, dd, outputGradient] : [dx, dd];
+  },
   cost: (_a, [x]) => ({ flops: 2 * size(x), bytes: 12 * size(x) }),
 };

@@ -2,6 +2,7 @@
 import { expect, type Op, size } from "../op.js";
 import { rowStrips, windowOf } from "../windows.js";
 import { rowReduction } from "./launch.js";
+import { columnSum } from "./reduce-columns.js";
 
 export interface LayerNormAttrs {
   readonly epsilon: number;
@@ -52,6 +53,22 @@ export const layerNorm: Op<LayerNormAttrs> = {
     }
     return y;
   },
-  gradient: { nonDifferentiable: "inference form: it keeps no row statistics" },
+  gradient({ device, attrs: a, inputs: [x, weight], outputGradient, needed }) {
+    const [R, C] = x.shape;
+    const dx = device.empty(x.shape, "f32", "layerNorm gradient");
+    const statistics = device.empty([R, 2], "f32", "layerNorm statistics");
+    device.dispatch({
+      shader: "norm/layer_norm_gradient.wgsl",
+      constants: rowReduction(device),
+      reads: [x, weight, outputGradient],
+      writes: [dx, statistics],
+      params: [R, C / 4, { f32: a.epsilon }],
+      groups: R,
+      label: `layerNormGradient/${R}x${C}`,
+      cost: { flops: 16 * R * C, bytes: 12 * R * C },
+    });
+    const dWeight = needed[1] ? columnSum(device, outputGradient, C, { b: x, statistics }) : null;
+    return [dx, dWeight, needed[2] ? columnSum(device, outputGradient, C) : null];
+  },
   cost: (_a, [x]) => ({ flops: 8 * size(x), bytes: 8 * size(x) }),
 };

@@ -65,7 +65,22 @@ export const packPanels: Op<PackAttrs> = {
   reference([source], a) {
     return packReference(source, a);
   },
-  gradient: { nonDifferentiable: "a layout; gradients are taken with respect to the unpacked operand" },
+  gradient({ device, attrs: a, inputs: [source], outputGradient }) {
+    const covered = a.columns * a.channels * a.taps;
+    expect(covered === source.elements, "packPanels", "elements of a source with a gradient", source.elements, covered);
+    const gradient = device.empty(source.shape, "f32", "unpacked gradient");
+    device.dispatch({
+      shader: "conv/unpack.wgsl",
+      constants: {},
+      reads: [outputGradient],
+      writes: [gradient],
+      params: [a.taps, a.channels, padded(a), a.columns, a.columnStride, a.channelStride, a.tapStride, covered],
+      groups: Math.ceil(covered / 64),
+      label: `unpack/${source.shape.join("x")}`,
+      cost: { flops: 0, bytes: 8 * covered },
+    });
+    return [gradient];
+  },
   cost: (_a, [source], output) => ({ flops: 0, bytes: 4 * (size(source) + size(output)) }),
 };
 

@@ -72,7 +72,32 @@ function pooling(name: keyof typeof KIND): Op<PoolAttrs> {
             }
       return y;
     },
-    gradient: { nonDifferentiable: "inference form: it keeps no record of which cell won" },
+    gradient({ device, attrs: a, inputs: [x], output, outputGradient }) {
+      const [, H, W, C] = x.shape;
+      const gradient = device.empty(x.shape, "f32", `${name} gradient`);
+      const count = gradient.elements / 4;
+      device.dispatch({
+        shader: "pool/pool_gradient.wgsl",
+        constants: { KIND: KIND[name] },
+        reads: [x, outputGradient],
+        writes: [gradient],
+        params: [
+          H,
+          W,
+          C / 4,
+          this.shape(a, [x.shape])[1],
+          this.shape(a, [x.shape])[2],
+          a.kernel,
+          a.stride,
+          a.padding,
+          count,
+        ],
+        groups: groupsFor(count),
+        label: `${name}Gradient/${H}x${W}x${C}`,
+        cost: { flops: 9 * count, bytes: 4 * (2 * gradient.elements + output.elements) },
+      });
+      return [gradient];
+    },
     cost: (a, [x], output) => ({ flops: a.kernel ** 2 * size(output), bytes: 4 * (size(x) + size(output)) }),
   };
 }

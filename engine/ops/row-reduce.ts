@@ -2,6 +2,7 @@
 import { expect, type Op, size } from "../op.js";
 import { rowStrips, windowOf } from "../windows.js";
 import { rowReduction } from "./launch.js";
+import { rowGradient } from "./row-gradients.js";
 
 export interface RowReduceAttrs {
   /** Added under the square root; not used by the sum. */
@@ -52,7 +53,9 @@ function reduction(name: "rowSum" | "rowNorm"): Op<RowReduceAttrs> {
       }
       return y;
     },
-    gradient: { nonDifferentiable: "inference form" },
+    gradient: ({ device, inputs: [x], output, outputGradient }) => [
+      rowGradient(device, name, x, output, outputGradient),
+    ],
     cost: (_a, [x]) => ({ flops: 2 * size(x), bytes: 4 * size(x) }),
   };
 }

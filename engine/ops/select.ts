@@ -3,6 +3,7 @@ import type { Device } from "../device.js";
 import { expect, type Op, size } from "../op.js";
 import type { Tensor } from "../tensor.js";
 import { groupsFor } from "./launch.js";
+import { rowDot, rowGradient } from "./row-gradients.js";
 
 /** Most candidates that the selection kernel can tell apart: ties are broken by a 24-bit index. */
 const MAX_CANDIDATES = 2 ** 24;
@@ -132,6 +133,9 @@ export const weightedSum: Op<Record<never, never>> = {
       for (let c = 0; c < C; c++) y[Math.floor(r / 64) * C + c] += w.data[r] * x.data[r * C + c];
     return y;
   },
-  gradient: { nonDifferentiable: "inference form" },
+  gradient({ device, inputs: [x, weight], outputGradient, needed }) {
+    const dx = needed[0] ? rowGradient(device, "weightedSum", x, weight, outputGradient) : null;
+    return [dx, needed[1] ? rowDot(device, "weightedSum", x, outputGradient, weight) : null];
+  },
   cost: (_a, [x]) => ({ flops: 2 * size(x), bytes: 4 * size(x) }),
 };

@@ -2,6 +2,7 @@
 import { compete } from "./compete.js";
 import { conv2d } from "./conv2d.js";
 import { divideRows } from "./divide-rows.js";
+import { foldBias, foldWeight } from "./fold.js";
 import { layerNorm } from "./layer-norm.js";
 import { normalise } from "./normalise.js";
 import { packPanels } from "./pack.js";
@@ -15,6 +16,8 @@ export const ops = {
   compete,
   conv2d,
   divideRows,
+  foldBias,
+  foldWeight,
   gatherRows,
   layerNorm,
   maxPool,

@@ -17,6 +17,8 @@ export interface OpCase {
   /** Element types of inputs that are not f32. */
   readonly types?: readonly (string | undefined)[];
   readonly variants?: readonly ConvVariant[];
+  /** Inputs that are constants of the op: they have no gradient. */
+  readonly constantInputs?: readonly number[];
   /** Largest NMSE allowed. Default 1e-12: float32 rounding of sums up to some thousand terms, squared. */
   readonly nmse?: number;
 }
@@ -215,6 +217,20 @@ export const opCases: readonly OpCase[] = [
     title: "large logits do not overflow",
     attrs: { locations: 64, scale: 1, epsilon: 1e-8 },
     inputs: () => [values([9, 64], 1, 300)],
+  },
+  {
+    op: "foldWeight",
+    title: "scale and inverse deviation by output channel",
+    attrs: none,
+    inputs: () => [values([6, 3, 3, 3], 1), values([6], 2), list([6], [1, 2, 0.5, 3, 1.5, 0.1])],
+    constantInputs: [2],
+  },
+  {
+    op: "foldBias",
+    title: "shift by gamma",
+    attrs: none,
+    inputs: () => [values([9], 1), values([9], 2), values([9], 3)],
+    constantInputs: [2],
   },
   {
     op: "gatherRows",

@@ -2,13 +2,14 @@
 import { rescale } from "../../../engine/ops/resize.js";
 import { HowNetwork } from "../../../nets/how.js";
 import { parseNetParams } from "../../../nets/params.js";
+import { InferenceStore } from "../../../nets/weight-store.js";
 import type { CaseHandler, Check } from "../case.js";
 import { caseImage, caseState, checkLocal, columnsFirst, sharedDevice, subsetStep, uploadImage } from "../networks.js";
 
 const run: CaseHandler = async (golden) => {
   const device = await sharedDevice();
   const state = caseState(golden);
-  const net = new HowNetwork(device, state, parseNetParams(golden.json.net_params, golden.name));
+  const net = new HowNetwork(new InferenceStore(device, state), parseNetParams(golden.json.net_params, golden.name));
   state.finish();
   const image = caseImage(golden);
   const scales: number[] = golden.json.scales;

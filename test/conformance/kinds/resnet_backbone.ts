@@ -1,15 +1,19 @@
 /** @file ResNet trunks: the plain first convolution, then activations after maxpool and each stage. */
+
+import { Inference } from "../../../engine/exec.js";
 import { run as runOp } from "../../../engine/op.js";
 import { conv2d } from "../../../engine/ops/conv2d.js";
 import { oihw, packPanels } from "../../../engine/ops/pack.js";
 import { ResNet } from "../../../nets/resnet.js";
+import { InferenceStore } from "../../../nets/weight-store.js";
 import type { CaseHandler, Check } from "../case.js";
 import { caseState, columnsFirst, sharedDevice, subsetStep, toNhwc } from "../networks.js";
 
 const run: CaseHandler = async (golden) => {
   const device = await sharedDevice();
   const state = caseState(golden);
-  const net = new ResNet(device, state, { architecture: golden.json.arch, skipLayer: golden.json.skip_layer });
+  const store = new InferenceStore(device, state);
+  const net = new ResNet(store, { architecture: golden.json.arch, skipLayer: golden.json.skip_layer });
   const conv1 = state.get("0.weight", [64, 3, 7, 7]);
   state.finish();
   const x = toNhwc(golden.read("x"));
@@ -28,13 +32,13 @@ const run: CaseHandler = async (golden) => {
     const weights = runOp(device, packPanels, [device.upload(conv1, [conv1.length])], oihw(64, 3, 7, 7));
     const attrs = { outChannels: 64, kernel: [7, 7], stride: 2, padding: [3, 3], dilation: 1, relu: false } as const;
     check("conv1", runOp(device, conv2d, [image, weights, device.zeros(64)], attrs));
-    net.forward(image, (stage, y) => {
+    net.forward(new Inference(device), image, (stage, y) => {
       if (stage !== "conv1") check(stage, y);
     });
     return undefined;
   });
   const checks = await Promise.all(reads);
-  net.free();
+  store.free();
   return checks;
 };
 export default run;

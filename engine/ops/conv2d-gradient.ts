@@ -1,0 +1,137 @@
+/**
+ * @file Gradients of convolution. With z the sum before ReLU: dz masks dy; the bias gets its column sums, the residual dz
+ * itself, the packed weights the outer product of inputs and dz over pixels, and the input a convolution of dz with the
+ * weights turned (channels and columns exchanged, taps mirrored).
+ */
+import type { Device } from "../device.js";
+import { type GradientContext, run, size } from "../op.js";
+import type { Tensor } from "../tensor.js";
+import { type Conv2dAttrs, conv2d } from "./conv2d.js";
+import { groupsFor } from "./launch.js";
+import { PANEL } from "./pack.js";
+import { columnSum, sumParts } from "./reduce-columns.js";
+
+/** Pixels that one workgroup sums for the weights' gradient, at least. */
+const LEAST_CHUNK = 64;
+/** Workgroups that keep a device busy: more pixel chunks are made only while there are fewer tiles than this. */
+const ENOUGH_GROUPS = { software: 16, gpu: 1024 };
+
+export function conv2dGradient(context: GradientContext<Conv2dAttrs>): (Tensor | null)[] {
+  const { device, attrs, inputs, output, outputGradient, needed } = context;
+  const [x, w, , residual] = inputs;
+  const out = conv2d.shape(
+    attrs,
+    inputs.map((t) => t.shape),
+  );
+  const dz = attrs.relu ? reluGradient(device, outputGradient, output) : outputGradient;
+  const dx = needed[0] ? inputGradient(device, attrs, x.shape, w, dz.view(out)) : null;
+  const dw = needed[1] ? weightGradient(device, attrs, x, dz.view(out), w.shape) : null;
+  const db = needed[2] ? columnSum(device, dz, attrs.outChannels) : null;
+  const gradients = [dx, dw, db];
+  return residual ? [...gradients, needed[3] ? dz : null] : gradients;
+}
+
+/** dy where y > 0, else 0. */
+export function reluGradient(device: Device, dy: Tensor, y: Tensor): Tensor {
+  const dz = device.empty(y.shape, "f32", "reluGradient");
+  const count4 = y.elements / 4;
+  device.dispatch({
+    shader: "train/relu_gradient.wgsl",
+    constants: {},
+    reads: [dy, y],
+    writes: [dz],
+    params: [count4],
+    groups: groupsFor(count4),
+    label: `reluGradient/${y.shape.join("x")}`,
+    cost: { flops: y.elements, bytes: 12 * y.elements },
+  });
+  return dz;
+}
+
+function inputGradient(device: Device, a: Conv2dAttrs, inputShape: readonly number[], w: Tensor, dz: Tensor): Tensor {
+  const [, H, W, C] = inputShape;
+  const taps = a.kernel[0] * a.kernel[1];
+  const turned = turn(device, w, taps, C, a.outChannels);
+  const pointwise = taps === 1 && a.padding[0] === 0 && a.padding[1] === 0;
+  const reach = (i: 0 | 1) => a.dilation * (a.kernel[i] - 1);
+  const sides = [H + 2 * a.padding[0] - reach(0), W + 2 * a.padding[1] - reach(1)] as const;
+  const back: Conv2dAttrs = {
+    outChannels: C,
+    kernel: a.kernel,
+    stride: 1,
+    padding: [reach(0) - a.padding[0], reach(1) - a.padding[1]],
+    dilation: a.dilation,
+    relu: false,
+  };
+  // a strided 1×1 is cheaper at the small size, the others are spread first
+  const spreadFirst = a.stride > 1 && !pointwise;
+  const z = spreadFirst ? spread(device, dz, sides[0], sides[1], a.stride) : dz;
+  const dx = run(device, conv2d, [z, turned, device.zeros(C)], back);
+  return a.stride > 1 && pointwise ? spread(device, dx, H, W, a.stride) : dx;
+}
+
+function turn(device: Device, w: Tensor, taps: number, C: number, O: number): Tensor {
+  const turned = device.empty([Math.ceil(C / PANEL), taps * O, PANEL], "f32", "turned weights");
+  const count = turned.elements / 4;
+  device.dispatch({
+    shader: "conv/turn_packed.wgsl",
+    constants: {},
+    reads: [w],
+    writes: [turned],
+    params: [taps, C, O, count],
+    groups: groupsFor(count),
+    label: `turnPacked/${turned.shape.join("x")}`,
+    cost: { flops: 0, bytes: 8 * turned.elements },
+  });
+  return turned;
+}
+
+function spread(device: Device, x: Tensor, H: number, W: number, stride: number): Tensor {
+  const [N, h, w, C] = x.shape;
+  const y = device.empty([N, H, W, C], "f32", "spread");
+  const count = y.elements / 4;
+  device.dispatch({
+    shader: "conv/spread.wgsl",
+    constants: {},
+    reads: [x],
+    writes: [y],
+    params: [h, w, H, W, C / 4, stride, count],
+    groups: groupsFor(count),
+    label: `spread/${h}x${w}x${C}>${H}x${W}`,
+    cost: { flops: 0, bytes: 4 * (x.elements + y.elements) },
+  });
+  return y;
+}
+
+function weightGradient(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, packedShape: readonly number[]): Tensor {
+  const [N, H, W, C] = x.shape;
+  const [, OH, OW, O] = dz.shape;
+  const taps = a.kernel[0] * a.kernel[1];
+  const pixels = N * OH * OW;
+  const lanes = device.caps.subgroupSize;
+  const subgroup = device.caps.software && (lanes === 4 || lanes === 8);
+  const cTiles = subgroup ? Math.ceil(C / 16) : C / 4;
+  const colTiles = Math.ceil(O / (subgroup ? lanes * 8 : 256));
+  const tiles = taps * cTiles * colTiles;
+  const most = Math.floor(device.maxBinding / (4 * size(packedShape)));
+  const wanted = Math.ceil((device.caps.software ? ENOUGH_GROUPS.software : ENOUGH_GROUPS.gpu) / tiles);
+  const chunks = Math.max(1, Math.min(wanted, most, Math.ceil(pixels / LEAST_CHUNK)));
+  const chunk = Math.ceil(pixels / chunks);
+  const partial = device.empty([chunks, ...packedShape], "f32", "weight gradient");
+  device.dispatch({
+    shader: subgroup ? "conv/weight_gradient_subgroup.wgsl" : "conv/weight_gradient.wgsl",
+    constants: subgroup ? { LANES: lanes } : {},
+    reads: [x, dz],
+    writes: [partial],
+    // biome-ignore format: one line for each line of the WGSL struct
+    params: [
+      H, W, C / 4, OH, OW, O / 4,
+      a.kernel[0], a.kernel[1], a.stride, a.dilation, a.padding[0], a.padding[1],
+      pixels, chunk, chunks, cTiles, colTiles, size(packedShape) / 4,
+    ],
+    groups: tiles * chunks,
+    label: `weightGradient/${a.kernel.join("x")}s${a.stride}/${C}>${O}/${OH}x${OW}`,
+    cost: { flops: 2 * pixels * taps * C * O, bytes: 4 * (size(x.shape) + size(dz.shape) + partial.elements) },
+  });
+  return sumParts(device, partial, chunks, packedShape);
+}

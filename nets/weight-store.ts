@@ -1,0 +1,102 @@
+/**
+ * @file Where layers get their weights on the device: folded and packed once for inference, or derived anew from learned
+ * parameters at every optimiser step (nets/train/training-store.ts). Layers are the same for both.
+ */
+import type { Device } from "../engine/device.js";
+import { pad4, run } from "../engine/op.js";
+import { oihw, type PackAttrs, packPanels, rightTransposed } from "../engine/ops/pack.js";
+import type { Tensor } from "../engine/tensor.js";
+import type { State } from "./state.js";
+
+/** Batch norm's epsilon in torchvision's networks. */
+export const BN_EPSILON = 1e-5;
+
+/** The weights of one layer as its kernel wants them. The tensors may be replaced between steps of a training. */
+export interface Packed {
+  weights: Tensor;
+  bias: Tensor | undefined;
+}
+
+export interface WeightStore {
+  readonly device: Device;
+  /** For messages: the file the weights come from. */
+  readonly source: string;
+  /** The same store below a prefix, for example `features.`. */
+  below(prefix: string): WeightStore;
+  /** A convolution [O, I, k, k] without bias, with the batch norm behind it folded in. */
+  convBN(conv: string, bn: string, shape: readonly [number, number, number, number]): Packed;
+  /** A linear layer or 1×1 convolution whose weight has the given stored shape; output columns padded to four. */
+  linear(name: string, shape: readonly number[], bias: boolean): Packed;
+  /** A plain tensor, under another shape than stored where `as` is given. */
+  tensor(name: string, shape: readonly number[], as?: readonly number[]): { readonly tensor: Tensor };
+  /** Frees everything that was made from this store and those below it. */
+  free(): void;
+}
+
+/** Weights for inference: batch norm folded in float64, everything packed at once. */
+export class InferenceStore implements WeightStore {
+  private readonly owned: Tensor[];
+
+  constructor(
+    readonly device: Device,
+    private readonly state: State,
+    parent?: InferenceStore,
+  ) {
+    this.owned = parent?.owned ?? [];
+  }
+
+  get source(): string {
+    return this.state.source;
+  }
+
+  below(prefix: string): WeightStore {
+    return new InferenceStore(this.device, this.state.below(prefix), this);
+  }
+
+  convBN(conv: string, bn: string, [O, I, kh, kw]: readonly [number, number, number, number]): Packed {
+    const { state } = this;
+    const weight = state.get(`${conv}.weight`, [O, I, kh, kw]);
+    const gamma = state.get(`${bn}.weight`, [O]);
+    const beta = state.get(`${bn}.bias`, [O]);
+    const mean = state.get(`${bn}.running_mean`, [O]);
+    const variance = state.get(`${bn}.running_var`, [O]);
+    const per = I * kh * kw;
+    const folded = new Float32Array(weight.length);
+    const bias = new Float32Array(O);
+    for (let o = 0; o < O; o++) {
+      const scale = gamma[o] / Math.sqrt(variance[o] + BN_EPSILON);
+      bias[o] = beta[o] - mean[o] * scale;
+      for (let i = o * per; i < (o + 1) * per; i++) folded[i] = weight[i] * scale;
+    }
+    return { weights: this.packed(folded, oihw(O, I, kh, kw)), bias: this.own(this.device.upload(bias, [O], bn)) };
+  }
+
+  linear(name: string, shape: readonly number[], bias: boolean): Packed {
+    const [out, input] = shape;
+    const weights = this.packed(this.state.get(`${name}.weight`, shape), rightTransposed(out, input));
+    if (!bias) return { weights, bias: undefined };
+    const padded = new Float32Array(pad4(out));
+    padded.set(this.state.get(`${name}.bias`, [out]));
+    return { weights, bias: this.own(this.device.upload(padded, [padded.length], name)) };
+  }
+
+  tensor(name: string, shape: readonly number[], as = shape): { readonly tensor: Tensor } {
+    return { tensor: this.own(this.device.upload(this.state.get(name, shape), as, name)) };
+  }
+
+  free(): void {
+    for (const t of this.owned.splice(0)) t.free();
+  }
+
+  private packed(weight: Float32Array, attrs: PackAttrs): Tensor {
+    const raw = this.device.upload(weight, [weight.length], "weights");
+    const result = this.own(run(this.device, packPanels, [raw], attrs));
+    raw.free();
+    return result;
+  }
+
+  private own(tensor: Tensor): Tensor {
+    this.owned.push(tensor);
+    return tensor;
+  }
+}

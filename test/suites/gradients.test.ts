@@ -1,0 +1,129 @@
+/**
+ * @file Every gradient rule against finite differences of the op's float64 twin, through the tape; and the tape itself.
+ * The function differentiated is Σ g·y with fixed random g.
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { openDevice } from "../../engine/device.js";
+import { forceConvVariant } from "../../engine/ops/conv2d.js";
+import { ops } from "../../engine/ops/table.js";
+import { Tape } from "../../engine/tape.js";
+import { type OpCase, opCases, opOf, values } from "../support/op-cases.js";
+
+const device = await openDevice();
+console.log(`   on ${device.caps.name}`);
+
+/** Central differences in float64: error about h². */
+const STEP = 1e-5;
+/**
+ * Largest |difference| over the largest derivative of the input. Float32 sums of up to some hundred terms give 1e-5;
+ * a wrong factor, a missed term or a shifted index gives 1e-2 and more.
+ */
+const TOLERANCE = 1e-4;
+const PROBES = 24;
+
+/** Derivative of Σ g·op(inputs) with respect to element `i` of input `k`. */
+function derivative(c: OpCase, k: number, i: number, g: Float64Array): number {
+  const at = (shift: number) => {
+    const inputs = c.inputs();
+    inputs[k].data[i] += shift;
+    return opOf(c)
+      .reference(inputs, c.attrs)
+      .reduce((s, v, j) => s + v * g[j], 0);
+  };
+  return (at(STEP) - at(-STEP)) / (2 * STEP);
+}
+
+for (const c of opCases) {
+  const op = opOf(c);
+  if (typeof op.gradient !== "function") continue;
+  test(`${c.op} ${c.title}: gradients equal finite differences`, async () => {
+    const inputs = c.inputs();
+    const tensors = inputs.map((x) => device.upload(Float32Array.from(x.data), x.shape));
+    const tape = new Tape(device);
+    const learned = tensors.filter((_, k) => !c.constantInputs?.includes(k));
+    tape.watch(...learned);
+    const output = tape.run(op, tensors, c.attrs);
+    const g = values(output.shape, 9).data;
+    const seed = device.upload(Float32Array.from(g), output.shape);
+    const gradients = tape.backward([[output, seed]]);
+    assert.is(gradients.size, learned.length);
+    for (const [k, tensor] of tensors.entries()) {
+      const gradient = gradients.get(tensor);
+      if (!gradient) continue;
+      const got = await device.readF32(gradient);
+      assert.is(got.length, inputs[k].data.length);
+      const largest = got.reduce((m, v) => Math.max(m, Math.abs(v)), 1e-3);
+      for (let probe = 0; probe < PROBES; probe++) {
+        const i = Math.floor((probe * got.length) / PROBES + ((probe * 7) % 3)) % got.length;
+        const want = derivative(c, k, i, g);
+        // a packed operand is padded: padding has no derivative worth the name, but its value must stay finite
+        const error = Math.abs(got[i] - want) / largest;
+        assert.ok(error < TOLERANCE, `${op.inputs[k]}[${i}]: ${got[i]}, finite differences ${want}, error ${error}`);
+      }
+    }
+    for (const t of [...tensors, ...gradients.values(), seed]) t.free();
+    tape.free();
+  });
+}
+
+test("the convolution's weight gradient is the same with and without subgroups", async () => {
+  const c = opCases.find((c) => c.title.startsWith("3x3 stride 2, batch of 2"))!;
+  const results: Float32Array[] = [];
+  // without a fixed subgroup size the plain kernel is chosen
+  const plain = Object.assign(Object.create(device), { caps: { ...device.caps, subgroupSize: 0 } }) as typeof device;
+  for (const d of [device, plain]) {
+    const tensors = c.inputs().map((x) => d.upload(Float32Array.from(x.data), x.shape));
+    const tape = new Tape(d);
+    tape.watch(tensors[1]);
+    const output = tape.run(opOf(c), tensors, c.attrs);
+    const seed = d.upload(Float32Array.from(values(output.shape, 5).data), output.shape);
+    const gradients = tape.backward([[output, seed]]);
+    results.push(await device.readF32(gradients.get(tensors[1])!));
+    for (const t of [...tensors, ...gradients.values(), seed]) t.free();
+    tape.free();
+  }
+  const largest = results[0].reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+  results[0].forEach((v, i) => {
+    assert.ok(Math.abs(v - results[1][i]) <= 1e-5 * largest, `[${i}] ${v} and ${results[1][i]}`);
+  });
+  forceConvVariant(undefined);
+});
+
+test("a tensor that is used twice gets the sum of both gradients; frozen tensors record nothing", async () => {
+  const x = device.upload(Float32Array.from([1, 2, 3, 4]), [1, 4]);
+  const d = device.upload(Float32Array.from([2]), [1]);
+  const tape = new Tape(device);
+  tape.watch(x);
+  // y = x/2 + x
+  const y = tape.run(ops.divideRows, [x, d, x], {});
+  const seed = device.upload(Float32Array.from([1, 1, 1, 10]), [1, 4]);
+  const gradients = tape.backward([[y, seed]]);
+  assert.equal(Array.from(await device.readF32(gradients.get(x)!)), [1.5, 1.5, 1.5, 15]);
+  assert.is(gradients.size, 1);
+  tape.free();
+  const frozen = new Tape(device);
+  const z = frozen.run(ops.divideRows, [x, d], {});
+  assert.is(frozen.backward([[z, seed]]).size, 0);
+  frozen.free();
+  for (const t of [x, d, seed, ...gradients.values()]) t.free();
+});
+
+test("gradients given beforehand are added to", async () => {
+  const x = device.upload(Float32Array.from([1, 2, 3, 4]), [1, 4]);
+  const seed = device.upload(Float32Array.from([5]), [1]);
+  const gradients = new Map();
+  for (let round = 0; round < 3; round++) {
+    const tape = new Tape(device);
+    tape.watch(x);
+    tape.backward([[tape.run(ops.rowSum, [x], { epsilon: 0 }), seed]], gradients);
+    tape.free();
+  }
+  assert.equal(Array.from(await device.readF32(gradients.get(x)!)), [15, 15, 15, 15]);
+  for (const t of [x, seed, ...gradients.values()]) t.free();
+});
+
+test("nothing is left in memory", () => assert.is(device.liveBytes, 0));
+
+test.after(() => device.close());
+test.run();
