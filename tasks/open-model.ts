@@ -1,5 +1,6 @@
 /** @file A device with a network and the arithmetic of ASMK on it: what evaluation and extraction work with. */
-import { type AsmkBackend, CpuBackend } from "../asmk/backend.js";
+import type { AsmkBackend } from "../asmk/backend.js";
+import { GpuBackend } from "../asmk/gpu/backend.js";
 import { openDevice } from "../engine/device.js";
 import { loadNetwork } from "../nets/load.js";
 import type { RetrievalNetwork } from "../nets/network.js";
@@ -35,7 +36,7 @@ export async function openModel(
   const device = await openDevice({ select, memory: choice.memory });
   try {
     const network = loadNetwork(device, checkpoint);
-    const backend = new CpuBackend();
+    const backend = new GpuBackend(device);
     return {
       network,
       backend,

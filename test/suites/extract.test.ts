@@ -15,7 +15,9 @@ const photos = join(folder, "photos");
 const IMAGES = SCENES * VIEWS;
 /** 4 × 4 cells of the toy network. */
 const CELLS = 16;
-test.before(() => writeToyData(folder));
+test.before(async () => {
+  await writeToyData(folder);
+});
 test.after(() => rmSync(folder, { recursive: true }));
 
 async function run(options: Partial<ExtractOptions>) {
