@@ -17,4 +17,5 @@ export const kinds: Record<string, () => Promise<CaseHandler>> = {
   how_net: async () => (await import("./kinds/how_net.js")).default,
   e2e: async () => (await import("./kinds/e2e.js")).default,
   fire_losses: async () => (await import("./kinds/fire_losses.js")).default,
+  pca_whitening: async () => (await import("./kinds/pca_whitening.js")).default,
 };
