@@ -18,4 +18,5 @@ export const kinds: Record<string, () => Promise<CaseHandler>> = {
   e2e: async () => (await import("./kinds/e2e.js")).default,
   fire_losses: async () => (await import("./kinds/fire_losses.js")).default,
   pca_whitening: async () => (await import("./kinds/pca_whitening.js")).default,
+  hard_negatives: async () => (await import("./kinds/hard_negatives.js")).default,
 };
