@@ -40,6 +40,11 @@ export class Tape implements Exec {
     return output;
   }
 
+  /** Takes a tensor over, to be freed with the tape. */
+  own(tensor: Tensor): void {
+    this.owned.push(this.device.keep(tensor));
+  }
+
   /** Nothing is freed before the way back. */
   release(): void {}
 

@@ -19,4 +19,6 @@ export const kinds: Record<string, () => Promise<CaseHandler>> = {
   fire_losses: async () => (await import("./kinds/fire_losses.js")).default,
   pca_whitening: async () => (await import("./kinds/pca_whitening.js")).default,
   hard_negatives: async () => (await import("./kinds/hard_negatives.js")).default,
+  fire_train_step: async () => (await import("./kinds/fire_train_step.js")).default,
+  how_train_step: async () => (await import("./kinds/how_train_step.js")).default,
 };

@@ -4,9 +4,11 @@ import { f32Tensor, type HostTensor, numberToF16 } from "../../base/tensor.js";
 import { type Device, openDevice } from "../../engine/device.js";
 import { run } from "../../engine/op.js";
 import { normalise } from "../../engine/ops/normalise.js";
+import type { Gradients } from "../../engine/tape.js";
 import type { Tensor } from "../../engine/tensor.js";
 import type { LocalFeatures, RuntimeParams } from "../../nets/network.js";
 import { State } from "../../nets/state.js";
+import type { TrainingStore } from "../../nets/train/training-store.js";
 import { generateValues } from "../../nets/weights/generator.js";
 import { type Check, checkThat, compareClose, type GoldenCase } from "./case.js";
 
@@ -18,8 +20,8 @@ export function sharedDevice(): Promise<Device> {
   return device;
 }
 
-/** The state dict of a case: generated tensors, and stored ones under `bn/` or `w/`. */
-export function caseState(golden: GoldenCase): State {
+/** The tensors of a case by state-dict name: generated ones, and stored ones under `bn/` or `w/`. */
+export function caseTensors(golden: GoldenCase): Map<string, HostTensor> {
   const tensors = new Map<string, HostTensor>();
   for (const [name, g] of Object.entries<{ shape: number[]; a: number; c: number }>(
     golden.json.generated_weights ?? {},
@@ -31,7 +33,35 @@ export function caseState(golden: GoldenCase): State {
     const stored = /^(?:bn|w)\/(.+)$/.exec(name)?.[1];
     if (stored) tensors.set(stored, golden.read(name));
   }
-  return new State(tensors, golden.name);
+  return tensors;
+}
+
+/** The state dict of a case. */
+export function caseState(golden: GoldenCase): State {
+  return new State(caseTensors(golden), golden.name);
+}
+
+/** NHWC data of a batch → NCHW; C channels, unpadded. */
+export function imagesFirst(data: Float32Array, N: number, C: number): Float32Array {
+  const per = data.length / N;
+  const parts = Array.from({ length: N }, (_, n) => data.subarray(n * per, (n + 1) * per));
+  return Float32Array.from(parts.flatMap((p) => Array.from(columnsFirst(p, p.length / C, C, C))));
+}
+
+/** Compares `grad/<name>` for every learned parameter of a store; uses the leaves' gradients up. */
+export async function checkParameterGradients(
+  golden: GoldenCase,
+  store: TrainingStore,
+  leaves: Gradients,
+): Promise<Check[]> {
+  const checks: Check[] = [];
+  for (const [name, tensor] of store.parameterGradients(leaves)) {
+    const data = await store.device.readF32(tensor);
+    if (golden.has(`grad/${name}`))
+      checks.push(golden.compare(`grad/${name}`, data.subarray(0, store.parameters.get(name)!.count)));
+    tensor.free();
+  }
+  return checks;
 }
 
 /** [N, C, H, W] → [N, H, W, C padded to a multiple of 4]. */

@@ -1,28 +1,36 @@
-/** @file One residual block in evaluation mode, batch of two. */
-import { Inference } from "../../../engine/exec.js";
+/** @file One residual block with batch norm in evaluation mode, batch of two: value and gradients. */
+import { Tape } from "../../../engine/tape.js";
 import { Block } from "../../../nets/resnet.js";
-import { InferenceStore } from "../../../nets/weight-store.js";
+import { TrainingStore } from "../../../nets/train/training-store.js";
 import type { CaseHandler } from "../case.js";
-import { caseState, columnsFirst, sharedDevice, toNhwc } from "../networks.js";
+import { caseState, checkParameterGradients, imagesFirst, sharedDevice, toNhwc } from "../networks.js";
 
 const run: CaseHandler = async (golden) => {
   const device = await sharedDevice();
   const state = caseState(golden);
-  const store = new InferenceStore(device, state);
+  const store = new TrainingStore(device, state);
   const bottleneck = golden.json.arch === "Bottleneck";
   const x = toNhwc(golden.read("x"));
   const [N, , outH] = golden.note("y").shape;
   const [width, inChannels] = state.shapeOf("conv1.weight")!;
   const block = new Block(store, { bottleneck, inChannels, width, stride: outH < x.shape[1] ? 2 : 1 });
   state.finish();
+  store.prepare();
+  const tape = new Tape(device);
+  store.watch(tape);
   const image = device.upload(x.data, x.shape);
-  const y = block.forward(new Inference(device), image);
-  const [, h, w, c] = y.shape;
-  const data = await device.readF32(y);
-  const out = new Float32Array(data.length);
-  for (let n = 0; n < N; n++) out.set(columnsFirst(data.subarray(n * h * w * c), h * w, c, c), n * h * w * c);
-  for (const t of [image, y]) t.free();
+  tape.watch(image);
+  const y = block.forward(tape, image);
+  const checks = [golden.compare("y", imagesFirst(await device.readF32(y), N, y.shape[3]))];
+  const seed = device.upload(toNhwc(golden.read("gy")).data, y.shape);
+  const gradients = tape.backward([[y, seed]]);
+  const dx = gradients.get(image)!;
+  gradients.delete(image);
+  checks.push(golden.compare("grad/x", imagesFirst(await device.readF32(dx), N, x.shape[3])));
+  checks.push(...(await checkParameterGradients(golden, store, gradients)));
+  for (const t of [image, seed, dx]) t.free();
+  tape.free();
   store.free();
-  return [golden.compare("y", out)];
+  return checks;
 };
 export default run;

@@ -1,0 +1,179 @@
+/**
+ * @file Training of a network on the device: forward on tapes, losses on the CPU in float64 (they are tiny next to the
+ * networks), backward, optimiser. What differs between FIRe and HOW is a `Head`: what is read back of an image, and the
+ * loss with its gradients.
+ */
+import { NumericError } from "../../base/errors.js";
+import type { ImageInput } from "../../base/image.js";
+import type { HostTensor } from "../../base/tensor.js";
+import type { Device } from "../../engine/device.js";
+import { run } from "../../engine/op.js";
+import { normalise } from "../../engine/ops/normalise.js";
+import { type Gradients, Tape } from "../../engine/tape.js";
+import type { Tensor } from "../../engine/tensor.js";
+import type { RetrievalNetwork, RuntimeParams } from "../network.js";
+import { State } from "../state.js";
+import { InferenceStore } from "../weight-store.js";
+import { Optimiser } from "./optimiser.js";
+import type { OptimiserOptions, OptimiserState, ParameterInfo, Trainer, TupleLoss } from "./trainer.js";
+import type { TrainingStore } from "./training-store.js";
+
+/** What an image gives to the loss, and what the loss gives back. */
+export interface Head {
+  /** The tensors of one normalised image [1, H, W, 4] that the loss needs. */
+  forward(exec: Tape, image: Tensor): Tensor[];
+  /** The tuple's loss from these tensors' data, by image, and the gradient of each. */
+  loss(data: readonly (readonly Float32Array[])[]): { loss: TupleLoss; gradients: (readonly Float32Array[])[] };
+}
+
+export interface TrainerParts {
+  readonly kind: "fire" | "how";
+  readonly device: Device;
+  readonly state: State;
+  readonly tensors: ReadonlyMap<string, HostTensor>;
+  readonly store: TrainingStore;
+  readonly head: Head;
+  readonly runtime: RuntimeParams;
+  /** A network for mining and validation from weights of the present. */
+  readonly build: (store: InferenceStore) => RetrievalNetwork;
+  /** Keep no activations between forward and backward: each image is run forward twice, and one at a time is in memory. */
+  readonly recompute: boolean;
+}
+
+export class NetworkTrainer implements Trainer {
+  readonly parameters: readonly ParameterInfo[];
+  private readonly optimiser: Optimiser;
+  private leafGradients: Gradients = new Map();
+  private parameterGradients: Map<string, Tensor> | undefined;
+
+  constructor(private readonly parts: TrainerParts) {
+    const { store, device } = parts;
+    this.parameters = [...store.parameters.values()].map(({ name, shape }) => ({ name, shape, group: groupOf(name) }));
+    this.optimiser = new Optimiser(device, store.parameters);
+    store.prepare();
+  }
+
+  get kind() {
+    return this.parts.kind;
+  }
+
+  get peakBytes(): number {
+    return this.parts.device.peakBytes;
+  }
+
+  async accumulate(images: readonly ImageInput[]): Promise<TupleLoss> {
+    if (this.parameterGradients) throw new Error("trainer: gradients were read; step() before the next tuple");
+    const { device, head, recompute } = this.parts;
+    const passes: { tape: Tape; outputs: Tensor[] }[] = [];
+    try {
+      const data: Float32Array[][] = [];
+      for (const image of images) {
+        const pass = this.forward(image);
+        data.push((await device.read(...pass.outputs)) as Float32Array[]);
+        if (recompute) pass.tape.free();
+        else passes.push(pass);
+      }
+      for (const [i, outputs] of data.entries()) for (const d of outputs) checkFinite(d, `image ${i} of the tuple`);
+      const { loss, gradients } = head.loss(data);
+      if (!Number.isFinite(loss.total))
+        throw new NumericError("LossNotFinite", `training: the loss is ${loss.total} (${JSON.stringify(loss.terms)})`);
+      for (const [i, image] of images.entries()) {
+        if (gradients[i].every((g) => g.every((v) => v === 0))) continue;
+        const { tape, outputs } = recompute ? this.forward(image) : passes[i];
+        const seeds = outputs.map((t, k) => [t, device.upload(gradients[i][k], t.shape, "seed")] as const);
+        tape.backward(seeds, this.leafGradients);
+        for (const [, seed] of seeds) seed.free();
+        tape.free();
+      }
+      return loss;
+    } finally {
+      for (const { tape } of passes) tape.free();
+    }
+  }
+
+  async step(options: OptimiserOptions, rates: Readonly<Record<ParameterInfo["group"], number>>): Promise<void> {
+    const gradients = this.takeGradients();
+    this.optimiser.step(options, gradients, (name) => rates[groupOf(name)]);
+    this.clearGradients();
+    this.parts.store.prepare();
+    await this.parts.device.finish();
+  }
+
+  /** @throws NumericError naming the first parameter whose gradient is not finite */
+  async gradients(): Promise<Map<string, Float32Array>> {
+    const { device, store } = this.parts;
+    const tensors = this.takeGradients();
+    const data = (await device.read(...tensors.values())) as Float32Array[];
+    const result = new Map(
+      [...tensors.keys()].map((name, i) => [name, data[i].slice(0, store.parameters.get(name)!.count)]),
+    );
+    for (const [name, values] of result) checkFinite(values, `the gradient of ${name}`);
+    return result;
+  }
+
+  async stateDict(): Promise<Map<string, HostTensor>> {
+    const learned = await this.parts.store.read();
+    return new Map([...this.parts.tensors].map(([name, tensor]) => [name, learned.get(name) ?? tensor]));
+  }
+
+  optimiserState(): Promise<OptimiserState> {
+    return this.optimiser.state();
+  }
+
+  loadOptimiserState(state: OptimiserState): void {
+    this.optimiser.load(state);
+  }
+
+  async network(): Promise<RetrievalNetwork> {
+    const { device, state, build } = this.parts;
+    return build(new InferenceStore(device, new State(await this.stateDict(), state.source)));
+  }
+
+  destroy(): void {
+    this.clearGradients();
+    this.optimiser.free();
+    this.parts.store.free();
+  }
+
+  private forward(image: ImageInput): { tape: Tape; outputs: Tensor[] } {
+    const { device, store, head, runtime } = this.parts;
+    const tape = new Tape(device);
+    store.watch(tape);
+    const { width, height, data } = image;
+    const [mean, std] = runtime.meanStd;
+    const outputs = device.scope((): Tensor[] => {
+      const pixels =
+        data instanceof Float32Array ? device.upload(data, [1, height, width, 4]) : device.upload(data, [data.length]);
+      const x = data instanceof Float32Array ? pixels : run(device, normalise, [pixels], { height, width, mean, std });
+      tape.own(x);
+      return head.forward(tape, x);
+    });
+    return { tape, outputs };
+  }
+
+  /** Gradients of the parameters, made from those of the leaves at the first call after a tuple. */
+  private takeGradients(): ReadonlyMap<string, Tensor> {
+    this.parameterGradients ??= this.parts.store.parameterGradients(this.leafGradients);
+    return this.parameterGradients;
+  }
+
+  private clearGradients(): void {
+    for (const t of this.leafGradients.values()) t.free();
+    for (const t of this.parameterGradients?.values() ?? []) t.free();
+    this.leafGradients = new Map();
+    this.parameterGradients = undefined;
+  }
+}
+
+function groupOf(name: string): ParameterInfo["group"] {
+  if (name.startsWith("lit.")) return "lit";
+  return name.startsWith("dim_reduction.") ? "dim_reduction" : "features";
+}
+
+function checkFinite(values: Float32Array, what: string): void {
+  if (!values.every(Number.isFinite))
+    throw new NumericError(
+      "NotFinite",
+      `training: ${what} holds NaN or infinity; the last checkpoint is good — lower the learning rate`,
+    );
+}

@@ -1,0 +1,76 @@
+/** @file One batch repeated for some optimiser steps: losses, first gradients, norms and updates against the case. */
+import type { RgbImage } from "../../base/image.js";
+import type { HostTensor } from "../../base/tensor.js";
+import type { OptimiserOptions, Trainer } from "../../nets/train/trainer.js";
+import { type Check, compareClose, type GoldenCase } from "./case.js";
+import { subsetStep } from "./networks.js";
+
+/** The case's tuples: images by tuple. */
+export function caseTuples(golden: GoldenCase): RgbImage[][] {
+  const tuples: RgbImage[][] = [];
+  for (let t = 0; golden.has(`image_u8/${t}/0`); t++) {
+    const images: RgbImage[] = [];
+    for (let i = 0; golden.has(`image_u8/${t}/${i}`); i++) {
+      const { shape, data } = golden.read(`image_u8/${t}/${i}`);
+      images.push({ width: shape[1], height: shape[0], data: data as Uint8Array });
+    }
+    tuples.push(images);
+  }
+  return tuples;
+}
+
+/** Runs the steps of the case and checks everything that it expects. */
+export async function checkTraining(golden: GoldenCase, trainer: Trainer): Promise<Check[]> {
+  const checks: Check[] = [];
+  const tuples = caseTuples(golden);
+  const { weight_decay: weightDecay } = golden.json.training;
+  const options: OptimiserOptions = { kind: "adam", beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay };
+  const order: string[] = golden.json.parameter_order;
+  const initial = await trainer.stateDict();
+  for (const { step, lrs } of golden.json.trajectory as { step: number; lrs: number[] }[]) {
+    const losses: number[] = [];
+    for (const images of tuples) losses.push((await trainer.accumulate(images)).total);
+    checks.push(golden.compare(`loss_step${step}`, losses));
+    if (step === 1) {
+      const gradients = await trainer.gradients();
+      checks.push(
+        golden.compare(
+          "grad_norms",
+          order.map((n) => norm(gradients.get(n)!)),
+        ),
+      );
+      for (const name of order) checks.push(...checkSubset(golden, `grad/${name}`, gradients.get(name)!));
+    }
+    await trainer.step(options, { features: lrs[0], lit: lrs[0], dim_reduction: 0 });
+    if (golden.has(`update_norms_after_${step}`)) {
+      const now = await trainer.stateDict();
+      const deltas = new Map(order.map((n) => [n, difference(now.get(n)!, initial.get(n)!)]));
+      checks.push(
+        golden.compare(
+          `update_norms_after_${step}`,
+          order.map((n) => norm(deltas.get(n)!)),
+        ),
+      );
+      for (const name of order) checks.push(...checkSubset(golden, `delta_after_${step}/${name}`, deltas.get(name)!));
+    }
+  }
+  return checks;
+}
+
+function checkSubset(golden: GoldenCase, name: string, values: Float32Array): Check[] {
+  if (!golden.has(name)) return [];
+  const step = subsetStep(golden, name);
+  const note = golden.note(name);
+  const wanted = golden.f32(note.f64_tensor ?? name);
+  // the subsets are cut at a fixed number of elements
+  const ours = values.filter((_, i) => i % step === 0).subarray(0, wanted.length);
+  return [compareClose(name, ours, wanted, note.tol ?? {}, 3)];
+}
+
+function norm(values: Float32Array): number {
+  return Math.sqrt(values.reduce((s, v) => s + v * v, 0));
+}
+
+function difference(a: HostTensor, b: HostTensor): Float32Array {
+  return Float32Array.from(a.data as Float32Array, (v, i) => v - (b.data as Float32Array)[i]);
+}
