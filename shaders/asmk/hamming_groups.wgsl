@@ -14,10 +14,10 @@
 //# const LANES = 64
 //# const PER = 4
 //# const GROUP = 64
-//# include "asmk/hamming_words.wgsl"
 //# if SUBGROUP
 enable subgroups;
 //# end
+//# include "asmk/hamming_words.wgsl"
 struct Params { codes: u32, groups: u32, queryTiles: u32, chunks: u32, chunkGroups: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> codes: array<Word>;
