@@ -64,7 +64,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_id) id: vec3
           let b3 = right[(q * 4u + 3u) * 16u + id.x];
           //# for r in 0..8
           let v${r} = left[(id.y + ${r * 8}u) * 4u + q];
-          s${r} = s${r} + v${r}.x * b0 + v${r}.y * b1 + v${r}.z * b2 + v${r}.w * b3;
+          s${r} = s${r} + ((v${r}.x * b0 + v${r}.y * b1) + (v${r}.z * b2 + v${r}.w * b3));
           //# end
         }
       }
