@@ -1,7 +1,7 @@
 // Implicit-GEMM convolution without subgroups or workgroup memory: each invocation owns ROWS rows × 8 columns.
 // Sixteen invocations of a workgroup share their rows and own neighbouring columns, so on a GPU the row loads are one
 // broadcast from the cache. The variant for devices whose subgroups are missing or of no fixed size, and the second
-// opinion that the tests hold against the faster ones.
+// opinion that the tests hold against the faster ones: it also adds in another order, one product after the other.
 //
 //# const ROWS = 8
 //# include "conv/params.wgsl"

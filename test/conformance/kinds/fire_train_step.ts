@@ -3,17 +3,14 @@ import { parseNetParams } from "../../../nets/params.js";
 import { fireTrainer } from "../../../nets/train/fire-trainer.js";
 import type { CaseHandler } from "../case.js";
 import { caseTensors, sharedDevice } from "../networks.js";
-import { checkTraining } from "../training.js";
+import { checkTrainingCase } from "../training.js";
 
 const run: CaseHandler = async (golden) => {
   const [superfeature, attention] = golden.json.training.losses;
   const params = parseNetParams(golden.json.net_params, golden.name);
-  const trainer = fireTrainer(await sharedDevice(), caseTensors(golden), params, golden.name, {
-    superfeature,
-    attention,
-  });
-  const checks = await checkTraining(golden, trainer);
-  trainer.destroy();
-  return checks;
+  const device = await sharedDevice();
+  return checkTrainingCase(golden, () =>
+    fireTrainer(device, caseTensors(golden), params, golden.name, { superfeature, attention }),
+  );
 };
 export default run;
