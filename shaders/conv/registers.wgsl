@@ -46,8 +46,8 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
         w += select(0u, 32u, inside);
         //# for r in 0..ROWS
         let v${r} = input[at${r} + c] * mask${r};
-        s${r}a = s${r}a + ((v${r}.x * b0a + v${r}.y * b1a) + (v${r}.z * b2a + v${r}.w * b3a));
-        s${r}b = s${r}b + ((v${r}.x * b0b + v${r}.y * b1b) + (v${r}.z * b2b + v${r}.w * b3b));
+        s${r}a = s${r}a + v${r}.x * b0a + v${r}.y * b1a + v${r}.z * b2a + v${r}.w * b3a;
+        s${r}b = s${r}b + v${r}.x * b0b + v${r}.y * b1b + v${r}.z * b2b + v${r}.w * b3b;
         //# end
       }
     }
