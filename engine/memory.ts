@@ -83,6 +83,7 @@ export class MemoryPool {
   }
 }
 
+/** Bytes as text in MiB, for messages. */
 export function mib(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }

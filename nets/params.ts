@@ -51,6 +51,7 @@ export function parseNetParams(plain: unknown, file: string): NetParams {
   throw new FileFormatError("NotACheckpoint", file, `net_params.${issue.path.join(".") || "(all)"}: ${issue.message}`);
 }
 
+/** The runtime section, or the defaults of files that have none. */
 export function runtimeOf(params: NetParams): RuntimeParams {
   const r = params.runtime;
   if (!r) return DEFAULT_RUNTIME;

@@ -1,10 +1,10 @@
 /**
  * @file The test command: static checks first, then every suite of dist/test/suites in a process of its own, then the
  * conformance subset. Prints everything and ends with the line `N passed, N failed, N skipped`.
- * `--only NAME[,NAME]` runs the suites whose file name contains one of the names.
+ * `--only NAME[,NAME]` runs the suites whose file name contains one of the names (or `conformance`).
  */
 import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { packageRoot } from "../base/paths.js";
@@ -22,8 +22,39 @@ const suites = readdirSync(join(root, "dist/test/suites"))
   .sort();
 for (const file of suites) await suite(file);
 
+if (!only || only.includes("conformance")) await conformance();
+
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exit(failed || passed === 0 ? 1 : 0);
+
+/** Golden cases: those of ../shared where it stands beside the package, else the few that are kept in test/golden. */
+async function conformance(): Promise<void> {
+  const shared = join(root, "../shared/golden");
+  const dir = existsSync(shared) ? shared : join(root, "test/golden");
+  console.log(
+    `── conformance (${existsSync(shared) ? "../shared/golden; end-to-end cases by sample" : "no ../shared/golden here: only test/golden"})`,
+  );
+  if (!existsSync(dir)) {
+    skipped++;
+    console.log("   skipped: no golden cases here\n");
+    return;
+  }
+  const { code, output, seconds } = await run(process.execPath, [
+    join(root, "dist/test/conformance/main.js"),
+    "--quiet",
+    "--sample",
+    dir,
+  ]);
+  let bad = 0;
+  for (const [, good, all] of output.matchAll(/: (\d+) of (\d+) checks OK/g)) {
+    if (good === all) passed++;
+    else bad++;
+  }
+  skipped += Number(/(\d+) cases not supported/.exec(output)?.[1] ?? 0);
+  if (code !== 0 && bad === 0) bad = 1;
+  failed += bad;
+  console.log(`   ${seconds.toFixed(1)} s${bad ? ` — ${bad} cases FAILED (exit ${code})` : ""}\n`);
+}
 
 /** One command that counts as one test. */
 async function step(name: string, command: string, args: string[]): Promise<void> {

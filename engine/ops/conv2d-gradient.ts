@@ -4,9 +4,9 @@
  * weights turned (channels and columns exchanged, taps mirrored).
  */
 import type { Device } from "../device.js";
-import { type GradientContext, run, size } from "../op.js";
+import { type GradientContext, type Op, run, size } from "../op.js";
 import type { Tensor } from "../tensor.js";
-import { type Conv2dAttrs, conv2d } from "./conv2d.js";
+import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { groupsFor } from "./launch.js";
 import { PANEL } from "./pack.js";
 import { columnSum, sumParts } from "./reduce-columns.js";
@@ -16,7 +16,8 @@ const LEAST_CHUNK = 64;
 /** Workgroups that keep a device busy: more pixel chunks are made only while there are fewer tiles than this. */
 const ENOUGH_GROUPS = { software: 16, gpu: 1024 };
 
-export function conv2dGradient(context: GradientContext<Conv2dAttrs>): (Tensor | null)[] {
+/** Gradients of input, packed weights, bias and residual; `conv2d` is the op itself, which also does the way back. */
+export function conv2dGradient(context: GradientContext<Conv2dAttrs>, conv2d: Op<Conv2dAttrs>): (Tensor | null)[] {
   const { device, attrs, inputs, output, outputGradient, needed } = context;
   const [x, w, , residual] = inputs;
   const out = conv2d.shape(
@@ -24,7 +25,7 @@ export function conv2dGradient(context: GradientContext<Conv2dAttrs>): (Tensor |
     inputs.map((t) => t.shape),
   );
   const dz = attrs.relu ? reluGradient(device, outputGradient, output) : outputGradient;
-  const dx = needed[0] ? inputGradient(device, attrs, x.shape, w, dz.view(out)) : null;
+  const dx = needed[0] ? inputGradient(device, conv2d, attrs, x.shape, w, dz.view(out)) : null;
   const dw = needed[1] ? weightGradient(device, attrs, x, dz.view(out), w.shape) : null;
   const db = needed[2] ? columnSum(device, dz, attrs.outChannels) : null;
   const gradients = [dx, dw, db];
@@ -48,7 +49,14 @@ export function reluGradient(device: Device, dy: Tensor, y: Tensor): Tensor {
   return dz;
 }
 
-function inputGradient(device: Device, a: Conv2dAttrs, inputShape: readonly number[], w: Tensor, dz: Tensor): Tensor {
+function inputGradient(
+  device: Device,
+  conv2d: Op<Conv2dAttrs>,
+  a: Conv2dAttrs,
+  inputShape: readonly number[],
+  w: Tensor,
+  dz: Tensor,
+): Tensor {
   const [, H, W, C] = inputShape;
   const taps = a.kernel[0] * a.kernel[1];
   const turned = turn(device, w, taps, C, a.outChannels);

@@ -8,17 +8,9 @@ import type { Exec } from "../exec.js";
 import { expect, type Op, size } from "../op.js";
 import type { Tensor } from "../tensor.js";
 import { rowStrips, windowOf } from "../windows.js";
+import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { conv2dGradient } from "./conv2d-gradient.js";
 import { PANEL } from "./pack.js";
-
-export interface Conv2dAttrs {
-  readonly outChannels: number;
-  readonly kernel: readonly [number, number];
-  readonly stride: number;
-  readonly padding: readonly [number, number];
-  readonly dilation: number;
-  readonly relu: boolean;
-}
 
 export type ConvVariant = "subgroup" | "workgroup" | "registers";
 
@@ -139,7 +131,9 @@ export const conv2d: Op<Conv2dAttrs> = {
           }
     return y;
   },
-  gradient: conv2dGradient,
+  gradient(context) {
+    return conv2dGradient(context, this);
+  },
   cost(_a, [x, w], out) {
     return { flops: 2 * size(out) * w[1], bytes: 4 * (size(x) + size(w) + size(out)) };
   },

@@ -28,8 +28,10 @@ export interface Check {
 export interface Context {
   /** Folders in which `data/…` paths of end-to-end cases are looked up, in order. */
   roots: string[];
-  /** Run also the parts that take long on a software driver. */
+  /** Run everything, also where a software driver takes hours. */
   full: boolean;
+  /** Only some photos of the end-to-end cases. */
+  sample: boolean;
 }
 
 export type CaseHandler = (golden: GoldenCase, context: Context) => Promise<Check[]>;

@@ -1,5 +1,5 @@
 /**
- * @file `npm run conformance -- [--only KIND,…] [--root DIR]… [--strict] [--full] [--quiet] DIR…`
+ * @file `npm run conformance -- [--only KIND,…] [--root DIR]… [--strict] [--full | --sample] [--quiet] DIR…`
  * Runs every case folder below the given folders through the public API and prints one line a tensor:
  * `case · tensor · OK/FAIL · rel_rms · rel_max · tolerance`.
  */
@@ -16,6 +16,7 @@ const { values, positionals } = parseArgs({
     root: { type: "string", multiple: true },
     strict: { type: "boolean", default: false },
     full: { type: "boolean", default: false },
+    sample: { type: "boolean", default: false },
     quiet: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   },
@@ -23,13 +24,14 @@ const { values, positionals } = parseArgs({
 if (values.help || positionals.length === 0) {
   console.log(`conformance: runs golden cases through the public API
 
-  npm run conformance -- [--only KIND,…] [--root DIR]… [--strict] [--full] [--quiet] DIR…
+  npm run conformance -- [--only KIND,…] [--root DIR]… [--strict] [--full | --sample] [--quiet] DIR…
 
   DIR       a case folder, or a folder of case folders
   --only    kinds of case to run (the part of the folder name before "__") or whole case names
   --root    where end-to-end cases find data/…; repeatable, searched in order (default: the folder above DIR)
   --strict  kinds that are not supported count as failures
-  --full    also the parts that take minutes on a software driver
+  --full    everything, also on slow software drivers, which by default get the end-to-end cases in part
+  --sample  only some photos of the end-to-end cases, on any driver
   --quiet   print only failures and the summary`);
   process.exit(values.help ? 0 : 2);
 }
@@ -58,7 +60,7 @@ for (const dir of dirs) {
   let checks: Check[];
   try {
     const roots = values.root?.map((r) => resolve(r)) ?? [dirname(dirname(dir))];
-    checks = await (await load())(golden, { roots, full: values.full });
+    checks = await (await load())(golden, { roots, sample: values.sample, full: values.full });
     if (checks.length === 0) throw new Error("the handler made no check");
   } catch (e) {
     const text = e instanceof Error ? (process.env.DEBUG ? e.stack : e.message) : String(e);
