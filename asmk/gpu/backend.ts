@@ -10,8 +10,9 @@ import { descriptorCount, quantise } from "../quantise.js";
 import type { Ranking } from "../rank.js";
 import type { WordRows } from "../word-rows.js";
 import { aggregateOnDevice } from "./aggregate.js";
+import type { Decided } from "./choose-words.js";
 import { Kept, type Resident } from "./kept.js";
-import { MOST_ASSIGNMENTS, type NearestVariant, nearestWords } from "./nearest.js";
+import { MOST_ASSIGNMENTS, type NearestOptions, type NearestVariant, nearestWords } from "./nearest.js";
 import { searchOnDevice } from "./search.js";
 import { WordTable } from "./word-table.js";
 
@@ -26,20 +27,24 @@ export interface GpuBackendOptions {
 export class GpuBackend implements AsmkBackend {
   readonly name: string;
   private readonly kept: Kept<object, Resident>;
+  /** How words were decided so far, by quantise, encode and k-means: a cost that depends on the data. */
+  readonly decided: Decided = { vectors: 0, refined: 0, searched: 0 };
+  private readonly nearest: NearestOptions;
   private readonly assigners = new Set<GpuAssigner>();
 
   constructor(
     private readonly device: Device,
-    private readonly options: GpuBackendOptions = {},
+    options: GpuBackendOptions = {},
   ) {
     this.name = `gpu (${device.caps.name})`;
     const most = Number.isFinite(device.budget) ? device.budget / 2 : 2 ** 31;
+    this.nearest = { variant: options.nearest, decided: this.decided };
     this.kept = new Kept(options.keptBytes ?? most);
   }
 
   /** The device copy of its centroids lives until the next `setCentroids`, or until the backend is destroyed. */
   assigner(): Assigner {
-    const assigner = new GpuAssigner(this.device, this.options.nearest);
+    const assigner = new GpuAssigner(this.device, this.nearest);
     this.assigners.add(assigner);
     return assigner;
   }
@@ -76,7 +81,7 @@ export class GpuBackend implements AsmkBackend {
   }
 
   private async wordsOf(table: WordTable, descriptors: Float32Array, m: number): Promise<Int32Array> {
-    return (await nearestWords(this.device, table, descriptors, m, this.options.nearest)).words;
+    return (await nearestWords(this.device, table, descriptors, m, this.nearest)).words;
   }
 
   private withTable<R>(codebook: Codebook, body: (table: WordTable) => Promise<R>): Promise<R> {
@@ -91,7 +96,7 @@ class GpuAssigner implements Assigner {
 
   constructor(
     private readonly device: Device,
-    private readonly variant: NearestVariant | undefined,
+    private readonly options: NearestOptions,
   ) {}
 
   setCentroids(centroids: Float32Array, dim: number): void {
@@ -101,7 +106,7 @@ class GpuAssigner implements Assigner {
 
   async assign(vectors: Float32Array): Promise<Assignment> {
     if (!this.table) throw new Error("asmk: assigner — expected setCentroids before assign");
-    return await nearestWords(this.device, this.table, vectors, 1, this.variant);
+    return await nearestWords(this.device, this.table, vectors, 1, this.options);
   }
 
   free(): void {

@@ -1,17 +1,17 @@
 /**
- * @file From candidates to nearest words, with a proof. A device scores all words in float32 and measures the words of the
- * best groups. Here the nearest of these are taken, and two things are checked for every vector:
+ * @file From candidates to nearest words, with a proof. A device scores all words roughly and measures the words of the
+ * best groups in float32. Here the nearest of these are taken, and two things are checked for every vector:
  *
- * 1. Could a word that was not measured be nearer? Its score is at most `last`, which is wrong by at most ε; so its
- *    squared distance is at least ‖x‖² − 2 (last + ε). When that does not exceed the m-th distance found, all words are
- *    measured again, in float64, by the CPU twin.
+ * 1. Could a word that was not measured be nearer? Scores are upper bounds of (‖x‖² − ‖x − c‖²) / 2, so its squared
+ *    distance is at least ‖x‖² − 2 last. When that does not exceed the m-th distance found, all words are measured again,
+ *    in float64, by the CPU twin.
  * 2. Are two neighbours of the order so close that float32 cannot tell which is nearer? Then the candidates are scored
  *    in float64, by the formula of the twin, ties to the lower word.
  *
  * So the words are those of the twin, at the price of float64 for the few vectors that need it.
  */
 import { nearestCentroids, squaredDistance } from "../nearest.js";
-import type { WordTable } from "./word-table.js";
+import { sumError, type WordTable } from "./word-table.js";
 
 /** What a device found for a block of vectors. */
 export interface Candidates {
@@ -19,7 +19,9 @@ export interface Candidates {
   readonly picks: number;
   /** Picked groups of eight words, best first: [rows, picks]. */
   readonly groups: Uint32Array;
-  /** Score of the worst picked group: [rows]. */
+  /** ‖x‖² [rows] */
+  readonly squares: Float64Array;
+  /** Score of the worst picked group, an upper bound, times the table's scale: [rows]. */
   readonly last: Float32Array;
   /** Squared distances to the words of the picked groups: [rows, picks · 8]. */
   readonly distances: Float32Array;
@@ -31,43 +33,49 @@ export interface Chosen {
   readonly distances: Float32Array;
 }
 
-/** Relative error of a float32 sum of `dim` products or squares, each rounded, and of the few operations around it. */
-const errorOf = (dim: number) => (dim + 8) * 2 ** -24;
+/** How the words of vectors were decided. */
+export interface Decided {
+  vectors: number;
+  /** Vectors whose near ties were decided in float64. */
+  refined: number;
+  /** Vectors that were compared with all words in float64. */
+  searched: number;
+}
 
-/** Chooses the m nearest words of each vector of a block; see the file's comment. Returns how many needed float64. */
+/** Chooses the m nearest words of each vector of a block, and counts how; see the file's comment. */
 export function chooseWords(
   table: WordTable,
   vectors: Float32Array,
   candidates: Candidates,
   m: number,
   out: Chosen,
-): { refined: number; searched: number } {
+  decided: Decided,
+): void {
   const { dim, norms } = table;
   const slots = candidates.distances.length / candidates.last.length;
-  const relative = errorOf(dim);
+  const relative = sumError(dim);
   const nearest = { words: new Int32Array(m + 1), distances: new Float64Array(m + 1) };
-  const counts = { refined: 0, searched: 0 };
+  decided.vectors += candidates.last.length;
   for (let row = 0; row < candidates.last.length; row++) {
     const found = smallest(candidates, row, slots, table.words, nearest);
     const farthest = nearest.distances[m - 1];
-    if (found < m || !(farthest * (1 + relative) < leastUnseen(table, vectors, row, candidates, relative))) {
+    if (found < m || !(farthest * (1 + relative) < leastUnseen(table, candidates, row))) {
       const x = vectors.subarray(row * dim, (row + 1) * dim);
       const words = out.words.subarray(row * m, (row + 1) * m);
       nearestCentroids(x, table.centroids, norms, dim, m, words);
       for (let i = 0; i < m; i++) out.distances[row * m + i] = squaredDistance(x, 0, table.centroids, words[i], dim);
-      counts.searched++;
+      decided.searched++;
       continue;
     }
     if (isClose(nearest.distances, found, m, 2 * relative)) {
       refine(table, vectors, row, candidates, slots, nearest);
-      counts.refined++;
+      decided.refined++;
     }
     for (let i = 0; i < m; i++) {
       out.words[row * m + i] = nearest.words[i];
       out.distances[row * m + i] = nearest.distances[i];
     }
   }
-  return counts;
 }
 
 interface Nearest {
@@ -104,18 +112,9 @@ function wordOf({ groups, picks }: Candidates, row: number, slot: number): numbe
 }
 
 /** The least squared distance that a word outside the picked groups can have. */
-function leastUnseen(
-  table: WordTable,
-  vectors: Float32Array,
-  row: number,
-  { picks, last }: Candidates,
-  relative: number,
-): number {
+function leastUnseen(table: WordTable, { picks, squares, last }: Candidates, row: number): number {
   if (picks * 8 >= table.padded) return Number.POSITIVE_INFINITY;
-  let square = 0;
-  for (let d = row * table.dim; d < (row + 1) * table.dim; d++) square += vectors[d] * vectors[d];
-  const error = relative * (Math.sqrt(square * table.largestNorm) + table.largestNorm);
-  return square - 2 * (last[row] + error);
+  return squares[row] - (2 * last[row]) / table.scale;
 }
 
 /** Whether float32 cannot order some neighbours among the first m + 1. The absolute part covers flushed denormals. */
@@ -136,7 +135,7 @@ function refine(
 ): void {
   const { dim, norms, centroids } = table;
   const m = into.words.length - 1;
-  const limit = into.distances[m - 1] * (1 + 8 * errorOf(dim)) + 1e-30;
+  const limit = into.distances[m - 1] * (1 + 8 * sumError(dim)) + 1e-30;
   const list: { word: number; score: number }[] = [];
   for (let slot = 0; slot < slots; slot++) {
     const word = wordOf(candidates, row, slot);

@@ -6,8 +6,9 @@ import type { Device } from "../../engine/device.js";
 import { groupsFor, rowReduction } from "../../engine/ops/launch.js";
 import type { Tensor } from "../../engine/tensor.js";
 import type { Assignment } from "../assigner.js";
+import { squaredNorms } from "../nearest.js";
 import { checkAssignment } from "../parameters.js";
-import { type Candidates, chooseWords } from "./choose-words.js";
+import { type Candidates, chooseWords, type Decided } from "./choose-words.js";
 import { padRows, type WordTable } from "./word-table.js";
 
 /** Words that are scored together: the eight neighbours of one lane. */
@@ -29,17 +30,20 @@ interface Tile {
   readonly words: number;
 }
 
+export interface NearestOptions {
+  readonly variant?: NearestVariant;
+  /** Counted up: how the words were decided. */
+  readonly decided?: Decided;
+}
+
 /** The tile of a scoring kernel. A subgroup variant asked for where it cannot run gives the workgroup one. */
-export function nearestTile(device: Device, count: number, variant?: NearestVariant): Tile {
+export function nearestTile(device: Device, variant?: NearestVariant): Tile {
   const { software, subgroupSize: lanes } = device.caps;
   const subgroup = lanes >= 4 && lanes <= 16 && (variant ?? (software ? "subgroup" : "workgroup")) === "subgroup";
   if (!subgroup) return { shader: "asmk/nearest_workgroup.wgsl", constants: {}, rows: 64, words: 128 };
-  // 32 rows do more work a load, but take three times as long to compile: for large blocks only
-  const rows = lanes === 4 ? 8 : count >= LARGE_BLOCK ? 32 : 16;
+  const rows = lanes === 4 ? 8 : 16;
   return { shader: "asmk/nearest_subgroup.wgsl", constants: { LANES: lanes, ROWS: rows }, rows, words: lanes * 8 };
 }
-
-const LARGE_BLOCK = 256;
 
 /**
  * The m nearest words of each vector with their squared distances, nearest first; equal ones by lower word. Words are
@@ -52,7 +56,7 @@ export async function nearestWords(
   table: WordTable,
   vectors: Float32Array,
   m: number,
-  variant?: NearestVariant,
+  { variant, decided = { vectors: 0, refined: 0, searched: 0 } }: NearestOptions = {},
 ): Promise<Assignment> {
   checkAssignment(m, Math.min(table.words, MOST_ASSIGNMENTS));
   const count = vectors.length / table.dim;
@@ -69,7 +73,7 @@ export async function nearestWords(
     next?.catch(() => {});
     const candidates = await current!;
     const out = { words: words.subarray(row * m), distances: distances.subarray(row * m) };
-    chooseWords(table, block, candidates, m, out);
+    chooseWords(table, block, candidates, m, out, decided);
   }
   return { words, distances };
 }
@@ -95,7 +99,13 @@ async function launch(
   const groups = table.padded / GROUP;
   const vectors = device.upload(padRows(block, dim), [rows, dim4 * 4], "vectors");
   const best = device.empty([rows, groups], "f32", "group scores");
-  score(device, table, vectors, best, nearestTile(device, rows, variant));
+  const squares = squaredNorms(block, dim);
+  const lengths = device.upload(
+    Float32Array.from(squares, (s) => Math.sqrt(s) * (1 + 2 ** -21)),
+    [rows],
+    "lengths",
+  );
+  score(device, table, vectors, lengths, best, nearestTile(device, variant));
   const picked = device.empty([rows, picks], "u32", "picked groups");
   const last = device.empty([rows], "f32", "last score");
   device.dispatch({
@@ -111,17 +121,18 @@ async function launch(
   const distances = device.empty([rows, picks * GROUP], "f32", "distances");
   measure(device, table, vectors, picked, distances);
   const reading = device.read(picked, last, distances);
-  for (const t of [vectors, best, picked, last, distances]) t.free();
+  for (const t of [vectors, lengths, best, picked, last, distances]) t.free();
   const [pickedData, lastData, distanceData] = await reading;
   return {
     picks,
+    squares,
     groups: pickedData as Uint32Array,
     last: lastData as Float32Array,
     distances: distanceData as Float32Array,
   };
 }
 
-function score(device: Device, table: WordTable, vectors: Tensor, best: Tensor, tile: Tile): void {
+function score(device: Device, table: WordTable, vectors: Tensor, lengths: Tensor, best: Tensor, tile: Tile): void {
   const [rows, width] = vectors.shape;
   const rowTiles = Math.ceil(rows / tile.rows);
   for (const part of table.parts) {
@@ -129,14 +140,14 @@ function score(device: Device, table: WordTable, vectors: Tensor, best: Tensor, 
     device.dispatch({
       shader: tile.shader,
       constants: tile.constants,
-      reads: [vectors, part.panels, part.halfNorms],
+      reads: [vectors, lengths, part.panels, part.halfNorms, part.errors],
       writes: [best],
       params: [rows, table.dim4, rowTiles, colTiles, part.first / GROUP, table.padded / GROUP],
       groups: rowTiles * colTiles,
       label: `nearestScores/${rows}x${part.padded}x${width}`,
       cost: {
         flops: 2 * rows * part.padded * width,
-        bytes: 4 * (vectors.elements + part.panels.elements + best.elements),
+        bytes: vectors.bytes + part.panels.bytes + best.bytes,
       },
     });
   }

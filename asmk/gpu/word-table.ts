@@ -1,30 +1,40 @@
-/** @file Centroids on a device: row-major and in panels, in parts that fit a binding. */
+/** @file Centroids on a device: row-major in float32, and as halves in panels, in parts that fit a binding. */
 import type { Device } from "../../engine/device.js";
-import { pad4, run } from "../../engine/op.js";
-import { packPanels, rightTransposed } from "../../engine/ops/pack.js";
+import { pad4 } from "../../engine/op.js";
+import { groupsFor } from "../../engine/ops/launch.js";
 import type { Tensor } from "../../engine/tensor.js";
 import { squaredNorms } from "../nearest.js";
 
 /** Words come in tiles of so many: the widest tile of the scoring kernels. */
 export const WORD_TILE = 128;
-/** Half the squared norm of a word that only fills up a tile: it loses against every real one. */
+/** Scaled half norm of a word that only fills up a tile: it loses against every real one. */
 const FAR = 1e38;
+
+/**
+ * Relative error of a float32 sum of `dim` products or squares, each rounded, and of the few operations around it.
+ * @param dim number of terms
+ */
+export function sumError(dim: number): number {
+  return (dim + 8) * 2 ** -24;
+}
 
 /** Words first … first+words−1 of a codebook, padded to whole tiles. */
 export interface WordPart {
   readonly first: number;
   readonly words: number;
-  /** words in this part, padding included: a multiple of WORD_TILE */
+  /** Words in this part, padding included: a multiple of WORD_TILE. */
   readonly padded: number;
   /** [padded, dim4 · 4] */
   readonly rows: Tensor;
-  /** Panels of 32 words: [padded / 32, dim4 · 4, 32]. */
+  /** Halves of scale · c, two a u32, in panels of 32 words: [padded / 32, dim4 · 4, 16]. */
   readonly panels: Tensor;
-  /** ‖c‖² / 2 [padded] */
+  /** scale · ‖c‖² / 2 [padded], rounded down */
   readonly halfNorms: Tensor;
+  /** scale · e(c) [padded]: products of x with the panels are wrong by at most ‖x‖ · e(c). */
+  readonly errors: Tensor;
 }
 
-/** The device copy of a codebook. Takes twice its size, once for scores and once for distances and residuals. */
+/** The device copy of a codebook: once for distances and residuals, once as halves for scores. */
 export class WordTable {
   readonly parts: readonly WordPart[];
   /** vec4 a word; dimensions are padded with zeros, which changes no distance and no residual. */
@@ -33,9 +43,10 @@ export class WordTable {
   readonly padded: number;
   /** ‖c‖² in float64, as the CPU twin uses them. */
   readonly norms: Float64Array;
-  readonly largestNorm: number;
+  /** The power of two that brings the largest component near 2¹⁵, where halves are finest and do not overflow. */
+  readonly scale: number;
 
-  /** @param centroids words × dim; not read any more after the constructor, except by callers that share it */
+  /** @param centroids words × dim, to stay unchanged: vectors that float32 cannot decide are compared with these */
   constructor(
     device: Device,
     readonly centroids: Float32Array,
@@ -43,7 +54,8 @@ export class WordTable {
   ) {
     this.dim4 = pad4(dim) / 4;
     this.norms = squaredNorms(centroids, dim);
-    this.largestNorm = this.norms.reduce((a, b) => Math.max(a, b), 0);
+    const largest = centroids.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+    this.scale = 2 ** Math.min(100, 14 - Math.floor(Math.log2(largest || 1)));
     const tileBytes = WORD_TILE * this.dim4 * 16;
     const most = Math.max(1, Math.floor(device.maxBinding / tileBytes)) * WORD_TILE;
     const parts: WordPart[] = [];
@@ -53,39 +65,61 @@ export class WordTable {
     this.padded = parts.reduce((n, p) => n + p.padded, 0);
   }
 
+  /** Device bytes that a codebook takes, but for its padding. */
+  static bytesOf({ words, dim }: { readonly words: number; readonly dim: number }): number {
+    return words * (6 * pad4(dim) + 8);
+  }
+
   get words(): number {
     return this.norms.length;
   }
 
   get bytes(): number {
-    return this.parts.reduce((n, p) => n + p.rows.bytes + p.panels.bytes + p.halfNorms.bytes, 0);
-  }
-
-  /** Device bytes that a codebook takes, but for its padding. */
-  static bytesOf({ words, dim }: { readonly words: number; readonly dim: number }): number {
-    return words * (2 * pad4(dim) + 1) * 4;
+    return this.parts.reduce((n, p) => n + tensorsOf(p).reduce((bytes, t) => bytes + t.bytes, 0), 0);
   }
 
   free(): void {
-    for (const p of this.parts) for (const t of [p.rows, p.panels, p.halfNorms]) t.free();
+    for (const p of this.parts) for (const t of tensorsOf(p)) t.free();
   }
 
   private part(device: Device, first: number, words: number): WordPart {
+    const { dim, scale } = this;
     const padded = Math.ceil(words / WORD_TILE) * WORD_TILE;
     const width = this.dim4 * 4;
-    const rows = padRows(this.centroids.subarray(first * this.dim, (first + words) * this.dim), this.dim, padded);
+    const data = padRows(this.centroids.subarray(first * dim, (first + words) * dim), dim, padded);
+    const rows = device.upload(data, [padded, width], "words");
+    const panels = device.empty([padded / 32, width, 16], "u32", "half panels");
+    const count = (padded * width) / 8;
+    device.dispatch({
+      shader: "asmk/pack_half.wgsl",
+      constants: {},
+      reads: [rows],
+      writes: [panels],
+      params: [count, width, { f32: scale }],
+      groups: groupsFor(count),
+      label: `packHalf/${padded}x${width}`,
+      cost: { flops: 0, bytes: rows.bytes + panels.bytes },
+    });
     const halfNorms = new Float32Array(padded).fill(FAR);
-    for (let w = 0; w < words; w++) halfNorms[w] = this.norms[first + w] / 2;
-    const table = device.upload(rows, [padded, width], "words");
+    const errors = new Float32Array(padded);
+    // halves are wrong by 2^-11 of a component, or by 2^-14 where they become zero
+    const relative = 2 ** -11 + sumError(dim);
+    const flushed = (Math.sqrt(dim) * 2 ** -14) / scale;
+    for (let w = 0; w < words; w++) {
+      const norm = this.norms[first + w];
+      halfNorms[w] = (scale * norm * (1 - 2 ** -21)) / 2;
+      errors[w] = scale * (relative * Math.sqrt(norm) + flushed) * (1 + 2 ** -21);
+    }
     return {
-      first,
-      words,
-      padded,
-      rows: table,
-      panels: run(device, packPanels, [table], rightTransposed(padded, width)),
+      ...{ first, words, padded, rows, panels },
       halfNorms: device.upload(halfNorms, [padded], "half norms"),
+      errors: device.upload(errors, [padded], "score errors"),
     };
   }
+}
+
+function tensorsOf({ rows, panels, halfNorms, errors }: WordPart): Tensor[] {
+  return [rows, panels, halfNorms, errors];
 }
 
 /** Rows of `dim` values padded to vec4 with zeros, and zero rows up to `count`; the array itself where nothing is missing. */

@@ -1,10 +1,13 @@
 // Which words can be near a vector? The GEMM of nearest-word search, reduced on the spot (software drivers).
 //
-//   best[x, g] = max over the eight words c of group g of  x·c − ‖c‖²/2        ( = (‖x‖² − ‖x − c‖²) / 2 )
+//   best[x, g] = max over the eight words c of group g of  x·c − ‖c‖²/2 + ‖x‖·e(c)        (times a power of two)
 //
-// The m nearest words of x lie in the m groups with the highest `best`, so the 1000 × 65536 matrix of products, 262 MB,
-// shrinks to an eighth and no top-m is kept while multiplying; nearest_pick.wgsl chooses groups, nearest_distances.wgsl
-// measures their words again without the cancellation of this formula, and asmk/gpu/choose-words.ts proves the choice.
+// Without its last term that is (‖x‖² − ‖x − c‖²) / 2: high where c is near. Words are half-precision numbers, because
+// loading them is what this kernel spends its time on; e(c) bounds what that and all other rounding can hide, so `best` is
+// an upper bound and a group below the m-th distance found elsewhere holds no word that is nearer. The m nearest words lie
+// in the m groups with the highest scores, but for the bound; nearest_pick.wgsl takes a few groups more,
+// nearest_distances.wgsl measures their words in float32, and asmk/gpu/choose-words.ts proves the choice or redoes it.
+// The 1000 × 65536 products, 262 MB, shrink to an eighth on the spot, and no top-m is kept while multiplying.
 //
 // The tile is that of conv/subgroup.wgsl: one subgroup (= one workgroup) of LANES lanes owns ROWS vectors × LANES·8 words.
 //
@@ -13,10 +16,11 @@
 //   0..ROWS  | every lane holds all vectors of its own 8 words in registers
 //
 // Vectors are loaded one row a lane and reach the others by broadcast with a constant lane number; of the words all four
-// components of a step are loaded first, then applied row by row. Epilogue: seven maxima and one store for eight words.
+// components of a step are loaded first, then applied row by row. Epilogue: one store for eight words.
 //
 //# const LANES = 8
 //# const ROWS = 16
+//# const EIGHT = 1
 enable subgroups;
 //# include "asmk/nearest_params.wgsl"
 
@@ -28,7 +32,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane:
   let colTile = tile / p.rowTiles;
   // this lane's eight words: a quarter of a panel
   let quarter = colTile * ${LANES}u + lane;
-  var w = (quarter / 4u) * p.dim4 * 32u + (quarter % 4u) * 2u;
+  var w = (quarter / 4u) * p.dim4 * 16u + quarter % 4u;
 
   //# for j in 0..ROWS/LANES
   let at${j} = min(row0 + ${j * LANES}u + lane, p.rows - 1u) * p.dim4;
@@ -41,25 +45,27 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane:
     //# for j in 0..ROWS/LANES
     let a${j} = vectors[at${j} + c];
     //# end
-    let b0a = words[w];
-    let b0b = words[w + 1u];
-    let b1a = words[w + 8u];
-    let b1b = words[w + 9u];
-    let b2a = words[w + 16u];
-    let b2b = words[w + 17u];
-    let b3a = words[w + 24u];
-    let b3b = words[w + 25u];
-    w += 32u;
+    //# for k in 0..4
+    let eight${k} = words[w + ${k * 4}u];
+    let b${k}a = vec4f(unpack2x16float(eight${k}.x), unpack2x16float(eight${k}.y));
+    let b${k}b = vec4f(unpack2x16float(eight${k}.z), unpack2x16float(eight${k}.w));
+    //# end
+    w += 16u;
     //# for r in 0..ROWS
     let v${r} = subgroupBroadcast(a${r / LANES}, ${r % LANES}u);
     s${r}a = s${r}a + v${r}.x * b0a + v${r}.y * b1a + v${r}.z * b2a + v${r}.w * b3a;
     s${r}b = s${r}b + v${r}.x * b0b + v${r}.y * b1b + v${r}.z * b2b + v${r}.w * b3b;
     //# end
   }
-  let ha = halfNorms[quarter * 2u];
-  let hb = halfNorms[quarter * 2u + 1u];
+  //# for j in 0..ROWS/LANES
+  let length${j} = lengths[min(row0 + ${j * LANES}u + lane, p.rows - 1u)];
+  //# end
+  let own = eightOf(quarter);
   let out = row0 * p.groups + p.groupBegin + quarter;
   //# for r in 0..ROWS
-  if (row0 + ${r}u < p.rows) { best[out + ${r}u * p.groups] = bestOfEight(s${r}a - ha, s${r}b - hb); }
+  {
+    let score = bestOf(s${r}a, s${r}b, own, subgroupBroadcast(length${r / LANES}, ${r % LANES}u));
+    if (row0 + ${r}u < p.rows) { best[out + ${r}u * p.groups] = score; }
+  }
   //# end
 }

@@ -7,6 +7,7 @@
 //
 // When the dimension is no multiple of 16 the missing vec4 are zero.
 //
+//# const EIGHT = 0
 //# include "asmk/nearest_params.wgsl"
 
 var<workgroup> left: array<vec4f, 256>;    // [vector 64][vec4 4]
@@ -39,7 +40,8 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_id) id: vec3
       let col = colTile * 32u + tid % 32u;
       let inside = c + k / 4u < p.dim4;
       let at = select(0u, ((col / 8u) * p.dim4 * 4u + c * 4u + k) * 8u + col % 8u, inside);
-      right[k * 32u + tid % 32u] = select(vec4f(), words[at], inside);
+      let four = select(vec2u(), words[at], inside);
+      right[k * 32u + tid % 32u] = vec4f(unpack2x16float(four.x), unpack2x16float(four.y));
     }
     //# end
     workgroupBarrier();
@@ -61,12 +63,13 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_id) id: vec3
     }
   }
   let group = colTile * 16u + id.x;
-  let ha = halfNorms[group * 2u];
-  let hb = halfNorms[group * 2u + 1u];
+  let own = eightOf(group);
   //# for r in 0..8
   {
     let row = row0 + id.y + ${r * 8}u;
-    if (row < p.rows) { best[row * p.groups + p.groupBegin + group] = bestOfEight(s${r}a - ha, s${r}b - hb); }
+    if (row < p.rows) {
+      best[row * p.groups + p.groupBegin + group] = bestOf(s${r}a, s${r}b, own, lengths[row]);
+    }
   }
   //# end
 }
