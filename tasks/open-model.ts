@@ -1,7 +1,7 @@
 /** @file A device with a network and the arithmetic of ASMK on it: what evaluation and extraction work with. */
 import type { AsmkBackend } from "../asmk/backend.js";
 import { GpuBackend } from "../asmk/gpu/backend.js";
-import { openDevice } from "../engine/device.js";
+import { type Device, openDevice } from "../engine/device.js";
 import { loadNetwork } from "../nets/load.js";
 import type { RetrievalNetwork } from "../nets/network.js";
 
@@ -11,6 +11,8 @@ export interface OpenModel {
   readonly backend: AsmkBackend;
   /** Name of the device, for reports. */
   readonly device: string;
+  /** What the user should know of the device: that it computes in software. To be told once. */
+  readonly notice?: string;
   close(): void | Promise<void>;
 }
 
@@ -32,15 +34,15 @@ export async function openModel(
   choice: DeviceChoice,
   gpuId: number | null = 0,
 ): Promise<OpenModel> {
-  const select = choice.device ?? process.env.FIRE_GPU_DEVICE ?? selectOf(gpuId);
-  const device = await openDevice({ select, memory: choice.memory });
+  const device = await openChosen(choice, gpuId);
   try {
     const network = loadNetwork(device, checkpoint);
     const backend = new GpuBackend(device);
     return {
       network,
       backend,
-      device: device.caps.software ? `${device.caps.name} (in software)` : device.caps.name,
+      device: deviceName(device),
+      notice: softwareNotice(device),
       close() {
         backend.destroy();
         network.destroy();
@@ -51,6 +53,23 @@ export async function openModel(
     device.close();
     throw error;
   }
+}
+
+/** The device of a choice, or else of `gpu_id`. @throws DeviceError */
+export function openChosen(choice: DeviceChoice, gpuId: number | null): Promise<Device> {
+  const select = choice.device ?? process.env.FIRE_GPU_DEVICE ?? selectOf(gpuId);
+  return openDevice({ select, memory: choice.memory });
+}
+
+/** For reports. */
+export function deviceName({ caps }: Device): string {
+  return caps.software ? `${caps.name} (in software)` : caps.name;
+}
+
+/** One line for who computes without a GPU, and may not know it; undefined on a GPU. */
+export function softwareNotice({ caps }: Device): string | undefined {
+  if (!caps.software) return undefined;
+  return `computing in software on ${caps.name}, many times slower than on a GPU (fire-gpu devices lists what there is)`;
 }
 
 function selectOf(gpuId: number | null): string | undefined {

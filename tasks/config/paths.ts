@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import type { DatasetSpec } from "../../data/datasets/load.js";
 import type { EvalParams } from "./eval-schema.js";
+import type { TrainFireParams, TrainHowParams } from "./train-schema.js";
 
 /**
  * Copy of the parameters with absolute paths of the codebook and of the user's own data sets. HOW's mappings stay as
@@ -25,6 +26,35 @@ export function withAbsolutePaths(params: EvalParams, base: string): EvalParams 
         },
       },
     },
+  };
+}
+
+/** Copy with absolute paths of the user's own training and validation sets, and of a start file. */
+export function withAbsoluteTrainPaths<T extends TrainFireParams | TrainHowParams>(params: T, base: string): T {
+  const { training, validation, model } = params;
+  const { global_descriptor: global, local_descriptor: local } = validation;
+  const all = (specs: DatasetSpec[]) => specs.map((spec) => absoluteSpec(spec, base));
+  const { images } = training.dataset;
+  const { pretrained } = model;
+  const isPath = typeof pretrained === "string" && !/^https?:\/\//.test(pretrained);
+  return {
+    ...params,
+    training: {
+      ...training,
+      dataset: images === undefined ? training.dataset : { ...training.dataset, images: resolve(base, images) },
+    },
+    validation: {
+      global_descriptor: { ...global, datasets: all(global.datasets) },
+      local_descriptor: {
+        ...local,
+        datasets: all(local.datasets),
+        codebook_training: {
+          ...local.codebook_training,
+          dataset: absoluteSpec(local.codebook_training.dataset, base),
+        },
+      },
+    },
+    model: isPath ? { ...model, pretrained: resolve(base, pretrained) } : model,
   };
 }
 

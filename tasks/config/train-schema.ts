@@ -47,6 +47,8 @@ const folders = (data: string, experiments: string) =>
 const dataset = z
   .strictObject({
     name: z.string().default("retrieval-SfM-120k"),
+    /** Your own: a folder a landmark, a CSV file, or rendered landmarks. An addition of fire-gpu. */
+    images: z.string().optional(),
     mode: z.enum(["train", "val"]).default("train"),
     imsize: count.default(1024),
     nnum: z.int().min(0).default(5),
@@ -63,6 +65,10 @@ const common = {
   lr_scheduler: z.strictObject({ gamma: factor.default(0.99) }).prefault({}),
   dataset,
   loader: z.strictObject({ batch_size: count.default(5) }).prefault({}),
+  // Additions of fire-gpu: the seed of all draws, less memory for more time, and how often the state is kept.
+  seed: z.int().min(0).default(0),
+  recompute: z.boolean().default(false),
+  save_minutes: z.number().min(0, { error: "expected 0 or more" }).default(5),
 };
 
 export const trainFireSchema = z.strictObject({
@@ -71,7 +77,14 @@ export const trainFireSchema = z.strictObject({
     .strictObject({
       epochs: z.int().min(0).default(200),
       optimizer: z.strictObject({ lr: factor.default(3e-5), weight_decay: weight.default(1e-4) }).prefault({}),
-      loss_superfeature: z.strictObject({ margin: factor.default(1.1), weight: weight.default(0.02) }).prefault({}),
+      loss_superfeature: z
+        .strictObject({
+          margin: factor.default(1.1),
+          weight: weight.default(0.02),
+          /** "distance" is the textbook test; the published training divides by an "index". An addition of fire-gpu. */
+          ratio_test: z.enum(["index", "distance"]).default("index"),
+        })
+        .prefault({}),
       loss_attention: z.strictObject({ weight: weight.default(0.1) }).prefault({}),
       initialize_dim_reduction: whitening.or(z.literal(false)),
       transform: z.strictObject({ flip_prob: between(0, 1).default(0.5) }).prefault({}),

@@ -1,0 +1,41 @@
+/** @file Training on a device. */
+import { GpuBackend } from "../../asmk/gpu/backend.js";
+import { FireNetwork } from "../../nets/fire.js";
+import { HowNetwork } from "../../nets/how.js";
+import { State } from "../../nets/state.js";
+import { fireTrainer } from "../../nets/train/fire-trainer.js";
+import { howTrainer } from "../../nets/train/how-trainer.js";
+import { InferenceStore } from "../../nets/weight-store.js";
+import { openCheckpoint } from "../../nets/weights/checkpoint.js";
+import { startState } from "../../nets/weights/start.js";
+import { type DeviceChoice, deviceName, openChosen } from "../open-model.js";
+import type { Workbench } from "./workbench.js";
+
+/** Named in messages about weights that do not fit. */
+const SOURCE = "training";
+
+/** Opens the device of a choice, or else of `gpu_id`. @throws DeviceError */
+export async function openWorkbench(choice: DeviceChoice, gpuId: number | null): Promise<Workbench> {
+  const device = await openChosen(choice, gpuId);
+  const backend = new GpuBackend(device);
+  return {
+    device: deviceName(device),
+    backend,
+    start: ({ kind, net, seed }, file) => startState(kind, net, file === null ? null : openCheckpoint(file), seed),
+    unwhitened({ kind, net }, state) {
+      const weights = new Map([...state].filter(([name]) => !name.startsWith("dim_reduction.")));
+      const store = new InferenceStore(device, new State(weights, SOURCE));
+      const bare = { ...net, dim_reduction: null };
+      return kind === "fire" ? new FireNetwork(store, bare) : new HowNetwork(store, bare);
+    },
+    trainer({ net, loss, recompute }, state) {
+      if (loss.kind === "how") return howTrainer(device, state, net, SOURCE, { margin: loss.margin, recompute });
+      const { superfeature, attention } = loss;
+      return fireTrainer(device, state, net, SOURCE, { superfeature, attention, recompute });
+    },
+    close() {
+      backend.destroy();
+      device.close();
+    },
+  };
+}

@@ -1,0 +1,117 @@
+/** @file The steps of one epoch: tuples in random order, gradients summed over a batch, one optimiser step (fire.md §5.4). */
+import { NumericError, UsageError } from "../../base/errors.js";
+import type { RgbImage } from "../../base/image.js";
+import type { LoadedImage } from "../../data/loader.js";
+import type { TupleLoss } from "../../nets/train/trainer.js";
+import { Interrupted } from "../progress.js";
+import { addStep, addTuple, type EpochSums, isPrinted, meanLoss, trainLine } from "./meter.js";
+import type { TrainRun } from "./run-state.js";
+import { flippedRequests, streamOf, type TrainSession } from "./session.js";
+import { groupRates, rateAt } from "./settings.js";
+
+/** A loss this many times the mean of the epoch has exploded … */
+const EXPLOSION = 1000;
+/** … once this many tuples say what is usual. */
+const USUAL = 20;
+
+/** Iterations of an epoch; the last incomplete batch is dropped. @throws UsageError when not one batch is full */
+export function stepsOf(tuples: number, batchSize: number): number {
+  const steps = Math.floor(tuples / batchSize);
+  if (steps === 0)
+    throw new UsageError(
+      "NoBatch",
+      `training: an epoch of ${tuples} tuples has no full batch of ${batchSize}; lower training.loader.batch_size`,
+    );
+  return steps;
+}
+
+/**
+ * Does the steps that are left of the epoch; `run.state` follows.
+ * @throws NumericError when a loss, gradient or weight is no number or explodes; Interrupted with the state saved
+ */
+export async function trainEpoch(session: TrainSession, run: TrainRun): Promise<void> {
+  const { settings, log, loader, signal } = session;
+  const { epoch, tuples, step: done } = run.state;
+  if (!tuples) throw new Error("training: an epoch without tuples");
+  const { width, images } = tuples;
+  const { batch_size: batchSize } = settings.params.training.loader;
+  const steps = stepsOf(images.length / width, batchSize);
+  const order = streamOf(session, "epoch", epoch, "order").permutation(images.length / width);
+  const left = Array.from(order.slice(done * batchSize, steps * batchSize)).flatMap((t) => [
+    ...images.subarray(t * width, (t + 1) * width),
+  ]);
+  const flips = streamOf(session, "epoch", epoch, "flips");
+  const requests = flippedRequests(session, left, flips, done * batchSize * width);
+  const source = loader.load(requests, { imageSize: settings.params.training.dataset.imsize });
+  const stage = log.stage(`training ${epoch}`, steps * batchSize * width, done * batchSize * width);
+  const rates = groupRates(rateAt(settings, epoch));
+  try {
+    for (let step = done + 1; step <= steps; step++) {
+      const begin = performance.now();
+      let waited = 0;
+      let { sums } = run.state;
+      let last: TupleLoss = { total: 0, terms: {} };
+      for (let b = 0; b < batchSize; b++) {
+        const asked = performance.now();
+        const tuple = await nextTuple(source, width);
+        waited += performance.now() - asked;
+        last = await run.trainer.accumulate(tuple);
+        checkLoss(last, sums);
+        sums = addTuple(sums, last);
+        stage.advance(width);
+      }
+      await run.trainer.step(settings.optimiser, rates);
+      const seconds = (performance.now() - begin) / 1000;
+      sums = addStep(sums, seconds, waited / 1000);
+      run.state = { ...run.state, step, sums, seconds: run.state.seconds + seconds };
+      if (isPrinted(step, steps)) {
+        log.note(trainLine(epoch, steps, sums, { last, stepSeconds: seconds, dataSeconds: waited / 1000 }));
+        const terms = Object.fromEntries(Object.entries(sums.terms).map(([k, v]) => [k, v / sums.tuples]));
+        const imagesPerSecond = (sums.tuples * width) / sums.stepSeconds;
+        run.metrics.append({ kind: "step", epoch, step, steps, loss: meanLoss(sums), terms, imagesPerSecond });
+      }
+      if (signal?.aborted) {
+        await run.save();
+        throw new Interrupted();
+      }
+      if (step < steps) await run.saveIfDue();
+    }
+  } catch (error) {
+    throw error instanceof NumericError ? placed(error, session, run) : error;
+  } finally {
+    stage.end();
+    await source.return();
+  }
+}
+
+async function nextTuple(source: AsyncGenerator<LoadedImage, void, void>, width: number): Promise<RgbImage[]> {
+  const tuple: RgbImage[] = [];
+  while (tuple.length < width) {
+    const { value } = await source.next();
+    if (!value) throw new Error("training: the loader ended before the epoch");
+    if (value.error) throw value.error;
+    tuple.push(value.image);
+  }
+  return tuple;
+}
+
+/** A loss that is no number is the trainer's to notice; one that runs away is noticed here. */
+function checkLoss({ total, terms }: TupleLoss, sums: EpochSums): void {
+  const usual = Math.max(sums.tuples > 0 ? meanLoss(sums) : 0, 1e-3);
+  if (Number.isFinite(total) && (sums.tuples < USUAL || total <= EXPLOSION * usual)) return;
+  const parts = Object.entries(terms).map(([name, value]) => `${name} ${value}`);
+  throw new NumericError(
+    "LossExploded",
+    `training: the loss is ${total} (${parts.join(", ")}), the epoch's mean was ${usual.toPrecision(3)}; lower training.optimizer.lr`,
+  );
+}
+
+/** The same error with where it happened and what is left. */
+function placed(error: NumericError, { folder }: TrainSession, { state, savedAt }: TrainRun): NumericError {
+  const kept = savedAt
+    ? `; the state after epoch ${savedAt.epoch}, iteration ${savedAt.step} and the checkpoints in ${folder} are kept`
+    : "";
+  return new NumericError(error.code, `${error.message} — epoch ${state.epoch}, iteration ${state.step + 1}${kept}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,62 @@
+/** @file `metrics.jsonl`: one JSON object a line for whoever wants to plot, watch or compare. */
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { writeFileAtomic } from "../../base/atomic.js";
+
+/**
+ * "step": means of the epoch so far at each printed iteration; "validation": one data set by one method; "epoch": what an
+ * epoch came to. Seconds are wall time.
+ */
+export type MetricsLine = { readonly epoch: number } & (
+  | {
+      readonly kind: "step";
+      readonly step: number;
+      readonly steps: number;
+      readonly loss: number;
+      readonly terms: Readonly<Record<string, number>>;
+      readonly imagesPerSecond: number;
+    }
+  | {
+      readonly kind: "validation";
+      readonly method: "local" | "global";
+      readonly dataset: string;
+      readonly scores: unknown;
+    }
+  | {
+      readonly kind: "epoch";
+      readonly trainLoss: number;
+      readonly negativeDistance: number | null;
+      readonly rate: number;
+      readonly best: { readonly by: string; readonly epoch: number; readonly value: number } | null;
+      readonly seconds: number;
+    }
+);
+
+export class MetricsFile {
+  constructor(private readonly file: string) {}
+
+  append(line: MetricsLine): void {
+    appendFileSync(this.file, `${JSON.stringify(line)}\n`);
+  }
+
+  /** Forgets what a killed run wrote after the state from which this one continues. */
+  rewind(epoch: number, step: number): void {
+    if (!existsSync(this.file)) return;
+    const kept = readFileSync(this.file, "utf8")
+      .split("\n")
+      .filter((text) => {
+        const line = parse(text);
+        if (!line) return false;
+        return line.epoch < epoch || (line.epoch === epoch && line.kind === "step" && line.step <= step);
+      });
+    writeFileAtomic(this.file, kept.map((text) => `${text}\n`).join(""));
+  }
+}
+
+/** The last line of a killed run may be half a line. */
+function parse(text: string): MetricsLine | undefined {
+  try {
+    return JSON.parse(text) as MetricsLine;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,95 @@
+/** @file `fire-gpu train` without its command line: from a configuration file to a trained network on disk. */
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, join, resolve, sep } from "node:path";
+import { writeFileAtomic } from "../../base/atomic.js";
+import { packageRoot } from "../../base/paths.js";
+import { ImageLoader } from "../../data/loader.js";
+import { loadTrainConfig } from "../config/load.js";
+import type { Override } from "../config/override.js";
+import { withAbsoluteTrainPaths } from "../config/paths.js";
+import { writeYaml } from "../config/yaml.js";
+import { EvalLog } from "../evaluate/eval-log.js";
+import { lockFolder } from "../evaluate/lock.js";
+import type { Progress } from "../progress.js";
+import { type Estimate, estimate } from "./estimate.js";
+import type { Decision, History } from "./history.js";
+import { openRun, trainAll } from "./loop.js";
+import type { TrainSession } from "./session.js";
+import { trainSettings } from "./settings.js";
+import { openTrainingSet } from "./training-set.js";
+import type { TrainTools } from "./workbench.js";
+
+export interface TrainOptions {
+  /** A file, or the name of a bundled one. */
+  readonly config: string;
+  readonly overrides?: readonly Override[];
+  readonly progress: Progress;
+  readonly signal?: AbortSignal;
+  /** Measure one tuple and say what an epoch would need; nothing is trained or written. */
+  readonly dryRun?: boolean;
+}
+
+/** What a training came to. */
+export interface TrainResult {
+  readonly experiment: string;
+  readonly folder: string;
+  readonly epochs: number;
+  /** True when the last epoch's checkpoint was there already. */
+  readonly skipped: boolean;
+  readonly best: Decision | null;
+  readonly history: History | null;
+  readonly estimate: Estimate | null;
+}
+
+/**
+ * Trains. Writes `train.log`, `train_params.yml`, `metrics.jsonl`, `curves.html`, `<data set>_queries.pkl` and
+ * `epochs/model_best.pth`, `epochs/model_epoch<N>.pth` into the experiment's folder, and `train_state.pth`, from which the
+ * same command continues after a kill, bit for bit.
+ * @throws FireGpuError of every class; Interrupted after the signal
+ */
+export async function runTraining(options: TrainOptions, tools: TrainTools): Promise<TrainResult> {
+  const { file, experiment, params: read } = loadTrainConfig(options.config, options.overrides);
+  const bundled = resolve(file).startsWith(join(packageRoot(), "configs") + sep);
+  const params = withAbsoluteTrainPaths(read.family === "fire" ? read.fire : read.how, bundled ? "." : dirname(file));
+  const settings = trainSettings(params);
+  const { data_folder, exp_folder, gpu_id } = params.demo_train;
+  const root = resolve(data_folder);
+  const folder = resolve(exp_folder, experiment);
+  const result = { experiment, folder, epochs: settings.epochs, best: null, history: null, estimate: null };
+  const { progress, signal, dryRun = false } = options;
+
+  if (!dryRun && existsSync(join(folder, "epochs", `model_epoch${settings.epochs}.pth`))) {
+    new EvalLog(join(folder, "train.log"), progress).note("Skipping network training, already trained");
+    return { ...result, skipped: true };
+  }
+  const set = await openTrainingSet(params.training.dataset, root);
+  const loader = new ImageLoader();
+  const bench = await tools.open(gpu_id);
+  try {
+    const parts = { settings, root, folder, set, bench, loader, signal };
+    if (dryRun) return { ...result, skipped: false, estimate: await estimate(parts, tools.download) };
+    const unlock = lockFolder(folder);
+    try {
+      mkdirSync(join(folder, "epochs"), { recursive: true });
+      const log = new EvalLog(join(folder, "train.log"), progress);
+      writeFileAtomic(join(folder, "train_params.yml"), writeYaml(params));
+      for (const warning of set.warnings) log.note(`warning: ${warning}`);
+      log.note(
+        `${settings.kind} ${settings.net.architecture} on ${set.images.length} images of ${set.name}, on ${bench.device}`,
+      );
+      const session: TrainSession = { ...parts, log };
+      const run = await openRun(session, tools.download);
+      try {
+        const best = await trainAll(session, run);
+        return { ...result, skipped: false, best, history: run.state.history };
+      } finally {
+        run.trainer.destroy();
+      }
+    } finally {
+      unlock();
+    }
+  } finally {
+    await bench.close();
+    await loader.close();
+  }
+}

@@ -1,0 +1,46 @@
+/** @file Where the first weights come from: `model.pretrained` of the configuration (spec: fire.md §5.1, how.md §1). */
+import { existsSync } from "node:fs";
+import { basename, join } from "node:path";
+import { MissingDataError, UsageError } from "../../base/errors.js";
+import type { Download } from "../evaluate/model-file.js";
+
+/** torchvision's ImageNet weights: what `pretrained: true` of HOW means. Eight digits of the SHA-256 end each name. */
+const TORCHVISION: Readonly<Record<string, string>> = {
+  resnet18: "resnet18-5c106cde.pth",
+  resnet34: "resnet34-333f7ec4.pth",
+  resnet50: "resnet50-19c8e357.pth",
+  resnet101: "resnet101-5d3b4d8f.pth",
+  resnet152: "resnet152-b121ed2d.pth",
+};
+
+/**
+ * The file to begin from, fetched to `<data>/pretraining/` if it is a URL; null begins from random weights.
+ * @throws MissingDataError when the file is not there; UsageError when torchvision has no such trunk
+ */
+export async function findStart(
+  pretrained: string | boolean | null,
+  architecture: string,
+  root: string,
+  download: Download,
+): Promise<string | null> {
+  if (pretrained === null || pretrained === false) return null;
+  const place = pretrained === true ? torchvisionUrl(architecture) : pretrained;
+  if (!/^https?:\/\//.test(place)) {
+    if (existsSync(place)) return place;
+    throw new MissingDataError("ModelMissing", `${place}: no such file to begin from (model.pretrained)`);
+  }
+  const path = join("pretraining", basename(new URL(place).pathname));
+  const file = join(root, path);
+  if (!existsSync(file)) await download(place, path, root);
+  return file;
+}
+
+function torchvisionUrl(architecture: string): string {
+  const name = TORCHVISION[architecture];
+  if (!name)
+    throw new UsageError(
+      "NoPretrained",
+      `model.pretrained: true — expected one of ${Object.keys(TORCHVISION).join(", ")} as architecture, got ${architecture}`,
+    );
+  return `https://download.pytorch.org/models/${name}`;
+}

@@ -1,0 +1,29 @@
+/** @file The training set of a configuration, whatever form it has. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { loadTrainingSet } from "../../data/datasets/training.js";
+import type { TrainingSet } from "../../data/datasets/types.js";
+import { readLandmarkSet } from "../../data/landmarks/read.js";
+import { renderedTrainingSet } from "../../data/tuples/rendered.js";
+import type { TrainFireParams } from "../config/train-schema.js";
+import { photoStates, wholePhotos } from "../evaluate/photos.js";
+
+/**
+ * A public set by name, or the user's own `images`: a folder of rendered landmarks (it has a landmarks.json, which says
+ * which views are pairs), a folder with a folder a landmark, or a CSV file. All photos must be there.
+ * @throws UsageError, MissingDataError, FileFormatError
+ */
+export async function openTrainingSet(
+  { name, mode, images }: TrainFireParams["training"]["dataset"],
+  root: string,
+): Promise<TrainingSet> {
+  const set = readSet(name, mode, images, root);
+  await photoStates(wholePhotos(set.images), set.name);
+  return set;
+}
+
+function readSet(name: string, split: "train" | "val", images: string | undefined, root: string): TrainingSet {
+  if (images === undefined) return loadTrainingSet(name, { root, split });
+  if (existsSync(join(images, "landmarks.json"))) return renderedTrainingSet(name, images, readLandmarkSet(images));
+  return loadTrainingSet({ name, images }, { root });
+}
