@@ -7,15 +7,18 @@ import { packageRoot } from "../base/paths.js";
 import { expandShortOptions } from "./argv.js";
 import { convertCommand } from "./convert.js";
 import { dataCommand } from "./data.js";
+import { demoCommand } from "./demo.js";
 import { devicesCommand } from "./devices.js";
 import { downloadCommand } from "./download.js";
 import { evalCommand } from "./eval.js";
 import { extractCommand } from "./extract.js";
 import { EXIT_CODES, reportFailure } from "./failure.js";
+import { initCommand } from "./init.js";
 import { inspectCommand } from "./inspect.js";
 
 const HELP = `
 Start here:
+  fire-gpu demo                                         everything at once, without a download
   fire-gpu devices                                      what can compute
   fire-gpu download fire roxford5k                      a network and a data set
   fire-gpu eval eval_fire --datasets-local roxford5k    the published evaluation
@@ -35,6 +38,8 @@ const commands = [
   convertCommand(),
   downloadCommand(),
   dataCommand(),
+  initCommand(),
+  demoCommand(),
 ];
 for (const command of commands) program.addCommand(command);
 quiet(program);

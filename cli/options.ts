@@ -29,6 +29,14 @@ export function parseWhole(text: string): number {
   return Number(text);
 }
 
+/** A number from 0 to 1. */
+export function parseFraction(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value <= 1))
+    throw new InvalidArgumentError("Expected a number from 0 to 1.");
+  return value;
+}
+
 /** "512M", "2G", "1.5GB", "800000000" → bytes; K, M, G are powers of 1024. */
 export function parseBytes(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([KMG])?i?B?$/i.exec(text);

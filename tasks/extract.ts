@@ -54,6 +54,7 @@ export async function extract(
 ): Promise<ExtractResult> {
   const paths = findImages(options.inputs);
   const model = await open(options.checkpoint);
+  if (model.notice) options.progress.note(model.notice);
   const loader = new ImageLoader();
   const partial = `${options.out}.partial`;
   try {

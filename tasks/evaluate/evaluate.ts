@@ -8,6 +8,7 @@ import { scoreLines } from "../metrics/score-report.js";
 import { prepareAsmk } from "./codebook.js";
 import { rankGlobal } from "./rank-global.js";
 import { rankLocal } from "./rank-local.js";
+import type { Rankings } from "./rankings.js";
 import { type DatasetResult, datasetLabel, writeRanks } from "./results.js";
 import { scoreRankings } from "./score.js";
 import { type Session, secondsSince } from "./session.js";
@@ -50,7 +51,8 @@ async function evaluateGlobal(session: Session, dataset: Dataset): Promise<Datas
   announce(session, dataset);
   const rankings = await rankGlobal(session, dataset);
   const score = scoreRankings(dataset, rankings);
-  return report(session, { ...about(dataset), method: "global", score, querySeconds: rankings.querySeconds });
+  const result = { ...about(dataset), method: "global", score, querySeconds: rankings.querySeconds } as const;
+  return report(session, dataset, rankings, result);
 }
 
 async function evaluateLocal(session: Session, dataset: Dataset, asmk: Asmk): Promise<DatasetResult> {
@@ -60,7 +62,8 @@ async function evaluateLocal(session: Session, dataset: Dataset, asmk: Asmk): Pr
   writeRanks(ranksFile, rankings);
   const { statistics, querySeconds } = rankings;
   const score = scoreRankings(dataset, rankings);
-  return report(session, { ...about(dataset), method: "asmk", score, querySeconds, statistics, ranksFile });
+  const result = { ...about(dataset), method: "asmk", score, querySeconds, statistics, ranksFile } as const;
+  return report(session, dataset, rankings, result);
 }
 
 function announce(session: Session, dataset: Dataset): void {
@@ -90,7 +93,8 @@ function about(dataset: Dataset) {
   };
 }
 
-function report(session: Session, result: DatasetResult): DatasetResult {
+function report(session: Session, dataset: Dataset, rankings: Rankings, result: DatasetResult): DatasetResult {
   if (result.score) for (const line of scoreLines(result.dataset, result.score)) session.log.note(line);
+  session.onRanked?.(dataset, rankings, result);
   return result;
 }

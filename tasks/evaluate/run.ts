@@ -16,6 +16,7 @@ import { EvalLog } from "./eval-log.js";
 import { evaluate } from "./evaluate.js";
 import { type Download, findModel } from "./model-file.js";
 import { type EvalResult, resultJson } from "./results.js";
+import type { OnRanked } from "./session.js";
 
 /** What an evaluation needs from outside; tests bring a small network of their own. */
 export interface EvalTools {
@@ -29,6 +30,7 @@ export interface EvalOptions {
   readonly overrides?: readonly Override[];
   readonly progress: Progress;
   readonly signal?: AbortSignal;
+  readonly onRanked?: OnRanked;
 }
 
 /**
@@ -53,7 +55,8 @@ export async function runEvaluation(options: EvalOptions, tools: EvalTools): Pro
   try {
     const opened = await tools.openModel(checkpoint, gpu_id);
     try {
-      const { network, backend, device } = opened;
+      const { network, backend, device, notice } = opened;
+      if (notice) log.note(notice);
       log.note(`${network.kind} ${network.architecture} from ${checkpoint} on ${device}`);
       const store = { folder: join(folder, "cache"), loader, progress: log, signal: options.signal };
       const results = await evaluate({
@@ -64,6 +67,7 @@ export async function runEvaluation(options: EvalOptions, tools: EvalTools): Pro
         log,
         backend,
         dataset: (spec, checkFiles) => loadDataset(spec, { root, checkFiles }),
+        onRanked: options.onRanked,
         signal: options.signal,
       });
       const model = { file: checkpoint, sha256, kind: network.kind, architecture: network.architecture };

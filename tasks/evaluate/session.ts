@@ -6,6 +6,11 @@ import type { EvalParams } from "../config/eval-schema.js";
 import type { EvalLog } from "./eval-log.js";
 import type { FeatureStore } from "./feature-cache.js";
 import type { Inference, Model } from "./features.js";
+import type { Rankings } from "./rankings.js";
+import type { DatasetResult } from "./results.js";
+
+/** Is shown every data set that was ranked, while its rankings are still in memory. */
+export type OnRanked = (dataset: Dataset, rankings: Rankings, result: DatasetResult) => void;
 
 /** An evaluation under way. */
 export interface Session {
@@ -18,6 +23,7 @@ export interface Session {
   readonly backend: AsmkBackend;
   /** Reads the description of a data set, and makes sure that its photos are there. @throws MissingDataError, FileFormatError, UsageError */
   readonly dataset: (spec: DatasetSpec, checkFiles: boolean) => Promise<Dataset>;
+  readonly onRanked?: OnRanked;
   readonly signal?: AbortSignal;
 }
 

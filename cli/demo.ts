@@ -1,0 +1,72 @@
+/** @file `fire-gpu demo`. */
+import { relative } from "node:path";
+import { Command } from "commander";
+import { runDemo } from "../tasks/demo/demo.js";
+import { runDownloadUrl } from "../tasks/download.js";
+import { resultJson } from "../tasks/evaluate/results.js";
+import { openModel } from "../tasks/open-model.js";
+import { scoreTable } from "./eval-table.js";
+import { EXIT_CODES } from "./failure.js";
+import { formatSeconds } from "./format.js";
+import { interruptSignal } from "./interrupt.js";
+import { parseBytes } from "./options.js";
+import { stderrProgress } from "./progress.js";
+
+interface DemoFlags {
+  out: string;
+  model?: string;
+  device?: string;
+  memory?: number;
+  json?: boolean;
+}
+
+const HELP = `
+Examples:
+  fire-gpu demo                          on the GPU, or without one in software (about two minutes on two cores)
+  fire-gpu demo --device software --out /tmp/demo
+  fire-gpu demo --model my_how.pth       the same photos, another network
+It does what these do, with the options of configs/eval_how_demo.yml, and draws the rankings:
+  fire-gpu data render --out out/demo/landmarks … && fire-gpu eval eval_how_demo
+A second run reuses what the first has left in the folder.
+${EXIT_CODES}`;
+
+/** The command, for the program to add. */
+export function demoCommand(): Command {
+  return new Command("demo")
+    .summary("render landmarks, evaluate a small network on them, show the rankings")
+    .description("Try everything without any download: rendered photos, HOW with ASMK, scores, and a page of rankings.")
+    .option("-o, --out <dir>", "folder for photos, results and the page", "out/demo")
+    .option("-m, --model <file>", "another FIRe or HOW checkpoint than the one in the package")
+    .option("--device <which>", "see fire-gpu devices")
+    .option("--memory <bytes>", "GPU memory to hold at most, for example 2G", parseBytes)
+    .option("--json", "print the results as JSON")
+    .addHelpText("after", HELP)
+    .action(runCommand);
+}
+
+async function runCommand({ out, model, device, memory, json }: DemoFlags): Promise<void> {
+  const progress = stderrProgress();
+  const signal = interruptSignal();
+  const { evaluation, page, about, seconds } = await runDemo(
+    { out, checkpoint: model, progress, signal },
+    {
+      openModel: (checkpoint, gpuId) => openModel(checkpoint, { device, memory }, gpuId),
+      download: (url, path, root) => runDownloadUrl(url, path, { root, progress, signal }),
+    },
+  );
+  if (json) {
+    process.stdout.write(
+      `${JSON.stringify({ ...(resultJson(evaluation) as object), about, page, seconds }, null, 1)}\n`,
+    );
+    return;
+  }
+  const { kind, architecture } = evaluation.model;
+  const lines = [
+    scoreTable(evaluation),
+    "",
+    `Network: ${kind} ${architecture}, ${about}`,
+    `Device: ${evaluation.device}, ${formatSeconds(seconds)} in all`,
+    `Rankings to look at: ${relative(process.cwd(), page)}`,
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+}

@@ -1,0 +1,56 @@
+/** @file `fire-gpu init`. */
+import { Command } from "commander";
+import { initModel } from "../tasks/init-model.js";
+import { EXIT_CODES } from "./failure.js";
+import { interruptSignal } from "./interrupt.js";
+import { parseBytes, parseCount, parseFraction, parseScales, parseWhole } from "./options.js";
+import { stderrProgress } from "./progress.js";
+
+interface InitFlags {
+  out: string;
+  architecture: string;
+  skipLayer: number;
+  dim: number;
+  smoothing: number;
+  shrinkage: number;
+  seed: number;
+  imageSize: number;
+  featuresNum: number;
+  scales: number[];
+  device?: string;
+  memory?: number;
+}
+
+const HELP = `
+Examples:
+  fire-gpu init photos/ --out start.safetensors
+  fire-gpu init photos/ --architecture resnet18 --skip-layer 2 --image-size 224 --out small.safetensors
+The trunk is random (He initialisation by the seed), its batch norms get the statistics of the photos, its features
+a PCA whitening. .safetensors and .pth (which torch loads) can be written; convolutions in half precision.
+${EXIT_CODES}`;
+
+/** The command, for the program to add. */
+export function initCommand(): Command {
+  return new Command("init")
+    .summary("make an untrained HOW network, a start for training from scratch")
+    .description("Make a HOW checkpoint with a random trunk, and statistics and whitening from photos.")
+    .argument("<images...>", "images, folders, and lists (.txt, .lst) with one image a line")
+    .requiredOption("-o, --out <file>", "checkpoint to write, .safetensors or .pth")
+    .option("--architecture <name>", "trunk", "resnet18")
+    .option("--skip-layer <n>", "stages dropped from its end", parseWhole, 1)
+    .option("--dim <n>", "dimension after whitening", parseCount, 128)
+    .option("--smoothing <n>", "kernel of the smoothing, odd", parseCount, 3)
+    .option("--shrinkage <x>", "strength of the whitening, from 0 to 1", parseFraction, 1)
+    .option("--seed <n>", "another seed, another trunk", parseWhole, 1)
+    .option("--image-size <pixels>", "limit of the longer side, stated in the checkpoint too", parseCount, 1024)
+    .option("--features-num <n>", "local descriptors an image, stated in the checkpoint too", parseCount, 1000)
+    .option("--scales <list>", "scales, stated in the checkpoint too", parseScales, [1])
+    .option("--device <which>", "see fire-gpu devices")
+    .option("--memory <bytes>", "GPU memory to hold at most, for example 2G", parseBytes)
+    .addHelpText("after", HELP)
+    .action(async (inputs: string[], { device, memory, ...flags }: InitFlags) => {
+      const options = { ...flags, inputs, progress: stderrProgress(), signal: interruptSignal() };
+      const { photos } = await initModel(options, { device, memory });
+      process.stdout.write(`${flags.out}: untrained ${flags.architecture}, whitened on ${photos} photos\n`);
+    });
+}

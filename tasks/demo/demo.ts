@@ -1,0 +1,111 @@
+/**
+ * @file `fire-gpu demo`: the whole road without any download. Renders two small sets of landmarks, evaluates HOW with
+ * ASMK on the first with a codebook from the second, and writes a page that shows the rankings.
+ */
+import { join, resolve } from "node:path";
+import { packageRoot } from "../../base/paths.js";
+import type { RenderOptions } from "../../data/landmarks/render.js";
+import { peekCheckpoint } from "../../nets/weights/checkpoint.js";
+import type { Override } from "../config/override.js";
+import type { EvalResult } from "../evaluate/results.js";
+import { type EvalTools, runEvaluation } from "../evaluate/run.js";
+import type { Progress } from "../progress.js";
+import { renderTask } from "../render.js";
+import { collectSection, type Section } from "../report/collect.js";
+import { writeReport } from "../report/write.js";
+
+/** The sets: what is searched, and other landmarks that only teach the visual words. */
+const SETS = {
+  landmarks: { landmarks: 8, views: 7, queriesPerLandmark: 2, distractors: 20, size: 224, seed: 1 },
+  codebook: { landmarks: 10, views: 3, queriesPerLandmark: 0, distractors: 0, size: 224, seed: 2 },
+} as const satisfies Record<string, Partial<RenderOptions>>;
+
+/** Places shown a query. */
+const TOP = 12;
+
+export interface DemoOptions {
+  /** Folder of everything that is written. A run that was stopped continues there. */
+  readonly out: string;
+  /** Another network than the one in the package. */
+  readonly checkpoint?: string;
+  /** Other sizes of the searched set, for tests. */
+  readonly landmarks?: Partial<RenderOptions>;
+  /** Configuration values that win over those of `eval_how_demo`. */
+  readonly overrides?: readonly Override[];
+  readonly progress: Progress;
+  readonly signal?: AbortSignal;
+}
+
+export interface DemoResult {
+  readonly evaluation: EvalResult;
+  /** The page. */
+  readonly page: string;
+  /** What the checkpoint says of its training. */
+  readonly about: string;
+  readonly seconds: number;
+}
+
+/** The network in the package. */
+export function demoCheckpoint(): string {
+  return join(packageRoot(), "models", "demo.safetensors");
+}
+
+/**
+ * Renders, evaluates and writes the page.
+ * @throws what rendering and evaluation throw; Interrupted after the signal
+ */
+export async function runDemo(options: DemoOptions, tools: EvalTools): Promise<DemoResult> {
+  const begin = performance.now();
+  const { progress, signal } = options;
+  const out = resolve(options.out);
+  const checkpoint = resolve(options.checkpoint ?? demoCheckpoint());
+  const about = aboutOf(checkpoint);
+  for (const name of ["landmarks", "codebook"] as const) {
+    const sizes = name === "landmarks" ? options.landmarks : undefined;
+    await renderTask({ ...SETS[name], ...sizes, out: join(out, name), signal }, progress);
+  }
+  const sections: Section[] = [];
+  const evaluation = await runEvaluation(
+    {
+      config: join(packageRoot(), "configs", "eval_how_demo.yml"),
+      overrides: [...pathOverrides(out, checkpoint), ...(options.overrides ?? [])],
+      progress,
+      signal,
+      onRanked: (dataset, rankings, result) => {
+        sections.push(collectSection(dataset, rankings, result, { top: TOP, queries: Number.POSITIVE_INFINITY }));
+      },
+    },
+    tools,
+  );
+  const page = join(out, "rankings.html");
+  const { kind, architecture } = evaluation.model;
+  await writeReport(
+    page,
+    {
+      title: "fire-gpu demo: rendered landmarks",
+      notes: [`Network: ${kind} ${architecture}, ${about}.`, `Device: ${evaluation.device}.`],
+    },
+    sections,
+  );
+  return { evaluation, page, about, seconds: (performance.now() - begin) / 1000 };
+}
+
+/** The demo's folders and network instead of those in the file. */
+function pathOverrides(out: string, checkpoint: string): Override[] {
+  const local = "evaluation.local_descriptor";
+  const values: [path: string, value: Override["value"]][] = [
+    ["experiment", "evaluation"],
+    ["demo_eval.data_folder", out],
+    ["demo_eval.exp_folder", out],
+    ["demo_eval.net_path", checkpoint],
+    [`${local}.datasets`, [{ name: "landmarks", gnd: join(out, "landmarks", "gnd.json") }]],
+    [`${local}.codebook_training.dataset`, { name: "other landmarks", images: join(out, "codebook", "images") }],
+  ];
+  return values.map(([path, value]) => ({ path, value, source: "demo" }));
+}
+
+/** `meta.training` of the checkpoint, so that the demo never says more of a network than its maker did. */
+function aboutOf(checkpoint: string): string {
+  const training = peekCheckpoint(checkpoint).meta?.training;
+  return typeof training === "string" ? training : "of unknown training";
+}

@@ -1,0 +1,79 @@
+/** @file `fire-gpu init`: a HOW checkpoint with a random trunk whose statistics and whitening come from photos. */
+import { UsageError } from "../base/errors.js";
+import type { RgbImage } from "../base/image.js";
+import { ImageLoader } from "../data/loader.js";
+import { untrainedHow } from "../nets/untrained.js";
+import { saveCheckpoint } from "../nets/weights/save.js";
+import { findImages } from "./extract.js";
+import { type DeviceChoice, openChosen, softwareNotice } from "./open-model.js";
+import { type Progress, type Stage, stopIfAsked } from "./progress.js";
+
+/** Of ImageNet: what all published networks are given. */
+const MEAN_STD: [number[], number[]] = [
+  [0.485, 0.456, 0.406],
+  [0.229, 0.224, 0.225],
+];
+/** More photos than this tell nothing new about a few hundred channels, and all are held in memory. */
+const MOST_PHOTOS = 1000;
+
+export interface InitOptions {
+  /** Image files, folders and lists. */
+  readonly inputs: readonly string[];
+  readonly out: string;
+  readonly architecture: string;
+  readonly skipLayer: number;
+  readonly dim: number;
+  readonly smoothing: number;
+  readonly shrinkage: number;
+  readonly seed: number;
+  /** What the checkpoint recommends for its use, and what the whitening is learned with. */
+  readonly imageSize: number;
+  readonly featuresNum: number;
+  readonly scales: readonly number[];
+  readonly progress: Progress;
+  readonly signal?: AbortSignal;
+}
+
+/** Writes the checkpoint. @throws UsageError, MissingDataError, FileFormatError naming a photo, NumericError, DeviceError */
+export async function initModel(options: InitOptions, choice: DeviceChoice): Promise<{ photos: number }> {
+  const { out, progress, signal, seed } = options;
+  const paths = findImages(options.inputs);
+  if (paths.length > MOST_PHOTOS)
+    throw new UsageError("TooManyPhotos", `init: expected at most ${MOST_PHOTOS} photos, got ${paths.length}`);
+  const photos = await loadAll(paths, options.imageSize);
+  const device = await openChosen(choice, 0);
+  let stage: Stage | undefined;
+  try {
+    const notice = softwareNotice(device);
+    if (notice) progress.note(notice);
+    const { imageSize, featuresNum, scales } = options;
+    const runtime = { meanStd: MEAN_STD, imageSize, featuresNum, scales: [...scales], trainingScales: [1] };
+    const { stateDict, netParams } = await untrainedHow(device, { ...options, runtime }, photos, (step, total) => {
+      stopIfAsked(signal);
+      stage ??= progress.stage("layers", total);
+      if (step > 0) stage.advance();
+    });
+    stage?.advance();
+    const training = `untrained: random trunk (seed ${seed}), statistics and whitening learned from ${photos.length} photos`;
+    saveCheckpoint(out, { version: "how/2020", netParams, stateDict, meta: { training } });
+  } finally {
+    stage?.end();
+    device.close();
+  }
+  return { photos: photos.length };
+}
+
+async function loadAll(paths: readonly string[], imageSize: number): Promise<RgbImage[]> {
+  const loader = new ImageLoader();
+  const photos: RgbImage[] = [];
+  try {
+    const requests = paths.map((path) => ({ path }));
+    for await (const { image, error } of loader.load(requests, { imageSize })) {
+      if (error) throw error;
+      photos.push(image);
+    }
+  } finally {
+    await loader.close();
+  }
+  return photos;
+}

@@ -1,0 +1,29 @@
+/** @file From collected sections to a page on disk. */
+import { writeFileAtomic } from "../../base/atomic.js";
+import { readThumbnail, type Thumbnail } from "../../data/thumbnail.js";
+import type { Section } from "./collect.js";
+import { type PageHead, renderPage } from "./page.js";
+
+/** Longer side of the pictures in pixels: what the page's columns need on common screens. */
+const PICTURE = 176;
+const AT_ONCE = 8;
+
+/**
+ * Writes the page, whole or not at all; every photo is read once.
+ * @throws FileFormatError for a photo that cannot be decoded; FireGpuError CannotWrite
+ */
+export async function writeReport(file: string, head: PageHead, sections: readonly Section[]): Promise<void> {
+  const queries = sections.flatMap((s) => s.queries);
+  const paths = [...new Set(queries.flatMap((q) => [q.path, ...q.hits.map((h) => h.path)]))];
+  const pictures = new Map<string, Thumbnail>();
+  for (let begin = 0; begin < paths.length; begin += AT_ONCE) {
+    const block = paths.slice(begin, begin + AT_ONCE);
+    const read = await Promise.all(block.map((path) => readThumbnail(path, PICTURE)));
+    for (const [i, path] of block.entries()) pictures.set(path, read[i]);
+  }
+  writeFileAtomic(file, bytes(renderPage(head, sections, (path) => pictures.get(path) as Thumbnail)));
+}
+
+function* bytes(texts: Iterable<string>): Iterable<Uint8Array> {
+  for (const text of texts) yield Buffer.from(text);
+}
