@@ -9,9 +9,9 @@ import type { TrainRun } from "./run-state.js";
 import { flippedRequests, streamOf, type TrainSession } from "./session.js";
 import { groupRates, rateAt } from "./settings.js";
 
-/** A loss this many times the mean of the epoch has exploded … */
+/** A loss this many times the usual one has exploded. */
 const EXPLOSION = 1000;
-/** … once this many tuples say what is usual. */
+/** Tuples whose mean says what is usual; before them, the last epoch's mean does. */
 const USUAL = 20;
 
 /** Iterations of an epoch; the last incomplete batch is dropped. @throws UsageError when not one batch is full */
@@ -45,6 +45,7 @@ export async function trainEpoch(session: TrainSession, run: TrainRun): Promise<
   const source = loader.load(requests, { imageSize: settings.params.training.dataset.imsize });
   const stage = log.stage(`training ${epoch}`, steps * batchSize * width, done * batchSize * width);
   const rates = groupRates(rateAt(settings, epoch));
+  const usual = run.state.history.trainLoss.at(-1)?.[1];
   try {
     for (let step = done + 1; step <= steps; step++) {
       const begin = performance.now();
@@ -56,7 +57,7 @@ export async function trainEpoch(session: TrainSession, run: TrainRun): Promise<
         const tuple = await nextTuple(source, width);
         waited += performance.now() - asked;
         last = await run.trainer.accumulate(tuple);
-        checkLoss(last, sums);
+        checkLoss(last, sums, usual);
         sums = addTuple(sums, last);
         stage.advance(width);
       }
@@ -95,14 +96,18 @@ async function nextTuple(source: AsyncGenerator<LoadedImage, void, void>, width:
   return tuple;
 }
 
-/** A loss that is no number is the trainer's to notice; one that runs away is noticed here. */
-function checkLoss({ total, terms }: TupleLoss, sums: EpochSums): void {
-  const usual = Math.max(sums.tuples > 0 ? meanLoss(sums) : 0, 1e-3);
-  if (Number.isFinite(total) && (sums.tuples < USUAL || total <= EXPLOSION * usual)) return;
+/**
+ * A loss that is no number is the trainer's to notice; one that runs away is noticed here.
+ * @param before mean of the last epoch, if there was one
+ */
+function checkLoss({ total, terms }: TupleLoss, sums: EpochSums, before: number | undefined): void {
+  const usual = sums.tuples >= USUAL ? meanLoss(sums) : before;
+  if (Number.isFinite(total) && (usual === undefined || total <= EXPLOSION * Math.max(usual, 1e-3))) return;
   const parts = Object.entries(terms).map(([name, value]) => `${name} ${value}`);
+  const mean = usual === undefined ? "" : `, the mean before was ${usual.toPrecision(3)}`;
   throw new NumericError(
     "LossExploded",
-    `training: the loss is ${total} (${parts.join(", ")}), the epoch's mean was ${usual.toPrecision(3)}; lower training.optimizer.lr`,
+    `training: the loss is ${total} (${parts.join(", ")})${mean}; lower training.optimizer.lr`,
   );
 }
 
