@@ -50,7 +50,8 @@ async function conformance(): Promise<void> {
     if (good === all) passed++;
     else bad++;
   }
-  skipped += Number(/(\d+) cases not supported/.exec(output)?.[1] ?? 0);
+  const [, unsupported, left] = /(\d+) cases not supported, (\d+) skipped/.exec(output) ?? ["", "0", "0"];
+  skipped += Number(unsupported) + Number(left);
   if (code !== 0 && bad === 0) bad = 1;
   failed += bad;
   console.log(`   ${seconds.toFixed(1)} s${bad ? ` — ${bad} cases FAILED (exit ${code})` : ""}\n`);

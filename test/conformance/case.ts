@@ -34,6 +34,9 @@ export interface Context {
   sample: boolean;
 }
 
+/** Thrown by a handler that leaves its case out; the reason is printed. */
+export class CaseSkipped extends Error {}
+
 export type CaseHandler = (golden: GoldenCase, context: Context) => Promise<Check[]>;
 
 export class GoldenCase {

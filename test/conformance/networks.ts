@@ -10,7 +10,7 @@ import type { LocalFeatures, RuntimeParams } from "../../nets/network.js";
 import { State } from "../../nets/state.js";
 import type { TrainingStore } from "../../nets/train/training-store.js";
 import { generateValues } from "../../nets/weights/generator.js";
-import { type Check, checkThat, compareClose, type GoldenCase } from "./case.js";
+import { CaseSkipped, type Check, type Context, checkThat, compareClose, type GoldenCase } from "./case.js";
 
 let device: Promise<Device> | undefined;
 
@@ -18,6 +18,20 @@ let device: Promise<Device> | undefined;
 export function sharedDevice(): Promise<Device> {
   device ??= openDevice();
   return device;
+}
+
+/**
+ * SwiftShader runs a network ten times slower than lavapipe: realistic image sizes take minutes there.
+ * @throws CaseSkipped on such a driver unless everything was asked for
+ */
+export function leaveLargeToFullRun(golden: GoldenCase, device: Device, { full }: Context): void {
+  if (golden.name.endsWith("large_image") && isSlow(device) && !full)
+    throw new CaseSkipped(`${device.caps.name} is slow; --full runs it`);
+}
+
+/** SwiftShader, by what it can do: a software driver with subgroups of four. */
+export function isSlow(device: Device): boolean {
+  return device.caps.software && device.caps.subgroupSize <= 4;
 }
 
 /** The tensors of a case by state-dict name: generated ones, and stored ones under `bn/` or `w/`. */

@@ -14,7 +14,7 @@ import { loadNetwork } from "../../../nets/load.js";
 import type { LocalFeatures } from "../../../nets/network.js";
 import { LEVELS, type RevisitedRecord, scoreDataset } from "../../../tasks/metrics/protocol.js";
 import { type CaseHandler, type Check, type Context, checkThat, compareClose, type GoldenCase } from "../case.js";
-import { checkLocal, sharedDevice } from "../networks.js";
+import { checkLocal, isSlow, sharedDevice } from "../networks.js";
 import { type Agreement, agreement, order } from "../ranking-agreement.js";
 import { checkRows } from "../row-agreement.js";
 
@@ -29,7 +29,7 @@ const run: CaseHandler = async (golden, context) => {
   const asmk = new Asmk(asmkParameters(golden.json.asmk));
   asmk.useCodebook(readCodebook(join(checkpoints, golden.json.checkpoint.codebook)));
   const { scales, features_num: featuresNum, image_size: imageSize } = golden.json.inference;
-  const sample = context.sample || (device.caps.subgroupSize === 4 && !context.full);
+  const sample = context.sample || (isSlow(device) && !context.full);
   const wanted = (names: string[]) => (sample ? names.slice(0, SAMPLE) : names);
   const checks: Check[] = [];
   const sides: Record<string, Side> = {};

@@ -4,10 +4,20 @@ import { FireNetwork } from "../../../nets/fire.js";
 import { parseNetParams } from "../../../nets/params.js";
 import { InferenceStore } from "../../../nets/weight-store.js";
 import type { CaseHandler, Check } from "../case.js";
-import { caseImage, caseState, checkLocal, columnsFirst, sharedDevice, subsetStep, uploadImage } from "../networks.js";
+import {
+  caseImage,
+  caseState,
+  checkLocal,
+  columnsFirst,
+  leaveLargeToFullRun,
+  sharedDevice,
+  subsetStep,
+  uploadImage,
+} from "../networks.js";
 
-const run: CaseHandler = async (golden) => {
+const run: CaseHandler = async (golden, context) => {
   const device = await sharedDevice();
+  leaveLargeToFullRun(golden, device, context);
   const state = caseState(golden);
   const net = new FireNetwork(new InferenceStore(device, state), parseNetParams(golden.json.net_params, golden.name));
   state.finish();
