@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { packageRoot } from "../base/paths.js";
 import { expandShortOptions } from "./argv.js";
+import { benchCommand } from "./bench.js";
 import { convertCommand } from "./convert.js";
 import { dataCommand } from "./data.js";
 import { demoCommand } from "./demo.js";
@@ -40,6 +41,7 @@ const commands = [
   dataCommand(),
   initCommand(),
   demoCommand(),
+  benchCommand(),
 ];
 for (const command of commands) program.addCommand(command);
 quiet(program);

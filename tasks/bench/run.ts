@@ -1,0 +1,161 @@
+/** @file `fire-gpu bench`: which cases a section has, their timing in turns, and the report. */
+import { loadavg } from "node:os";
+import { UsageError } from "../../base/errors.js";
+import type { Capabilities } from "../../engine/adapter.js";
+import { type Device, openDevice } from "../../engine/device.js";
+import type { ProfileRow } from "../../engine/profiler.js";
+import { hammingCase, quantiseCase } from "./asmk.js";
+import { litCases } from "./lit.js";
+import { extractionCase, trunkCase } from "./nets.js";
+import { convCase, gemmCase } from "./op-cases.js";
+import { ARITHMETIC, BANDWIDTH, PEAK_SECTION, peakCases } from "./peak.js";
+import { type BenchSizes, sizesOf } from "./sizes.js";
+import { extractionStages, type StageTime } from "./stages.js";
+import { alternate, type BenchCase, type Timing } from "./timing.js";
+
+export const SECTIONS = ["gemm", "conv", "net", "lit", "asmk"] as const;
+export type Section = (typeof SECTIONS)[number];
+
+export interface BenchOptions {
+  /** One of SECTIONS, or "all". */
+  readonly section: string;
+  readonly device?: string;
+  /** See sizesOf. */
+  readonly size?: readonly string[];
+  readonly rounds: number;
+  /** Time by kernel too; slows the timed runs down. */
+  readonly profile?: boolean;
+  /** Told what is being done. */
+  readonly news?: (line: string) => void;
+}
+
+/** One line of the roofline. Rates are those of the median. */
+export interface BenchRow {
+  readonly section: string;
+  readonly name: string;
+  readonly ms: Timing;
+  readonly flops: number;
+  readonly bytes: number;
+  readonly gflops: number;
+  /** Least traffic over the time taken. */
+  readonly gbs: number;
+  /** Of the peaks measured in the same turns; null for the peaks themselves. */
+  readonly ofPeak: { readonly arithmetic: number; readonly bandwidth: number } | null;
+  /** Time by kernel of one run, the longest first; with `profile` only. */
+  readonly kernels?: readonly ProfileRow[];
+}
+
+export interface BenchReport {
+  readonly date: string;
+  readonly device: Capabilities;
+  readonly node: string;
+  /** One-minute load of the machine before and after: what the neighbours took. */
+  readonly load: readonly [before: number, after: number];
+  readonly rounds: number;
+  readonly profiled: boolean;
+  readonly rows: readonly BenchRow[];
+  /** LIT's time over that of its products alone. */
+  readonly litOverFloor?: number;
+  /** FIRe on one photo, with a wait behind each stage. */
+  readonly stages?: readonly StageTime[];
+}
+
+/** Times a section, or all. @throws UsageError for an unknown section or size, DeviceError */
+export async function runBench(options: BenchOptions): Promise<BenchReport> {
+  const { section, rounds } = options;
+  if (section !== "all" && !SECTIONS.includes(section as Section))
+    throw new UsageError("BenchSection", `bench: expected ${SECTIONS.join(", ")} or all, got "${section}"`);
+  const news = options.news ?? (() => {});
+  const before = loadavg()[0];
+  const device = await openDevice({ select: options.device, profile: options.profile });
+  try {
+    const sizes = sizesOf(device, section, options.size);
+    const rows: BenchRow[] = [];
+    let stages: StageTime[] | undefined;
+    for (const s of SECTIONS) {
+      if (section !== "all" && section !== s) continue;
+      rows.push(...(await timeSection(device, s, sizes, options, news)));
+      if (s === "net") {
+        news("net: where the time goes");
+        stages = await extractionStages(device, sizes.mini ? "FIRe mini" : "FIRe r50", sizes, Math.min(3, rounds));
+      }
+    }
+    const [lit, floor] = rows.filter((r) => r.section === "lit");
+    return {
+      date: new Date().toISOString(),
+      device: device.caps,
+      node: process.version,
+      load: [before, loadavg()[0]],
+      rounds,
+      profiled: options.profile ?? false,
+      rows,
+      litOverFloor: lit && lit.ms.median / floor.ms.median,
+      stages,
+    };
+  } finally {
+    device.close();
+  }
+}
+
+async function timeSection(
+  device: Device,
+  section: Section,
+  sizes: BenchSizes,
+  options: BenchOptions,
+  news: (line: string) => void,
+): Promise<BenchRow[]> {
+  const cases = [...peakCases(device, sizes.mini), ...casesOf(device, section, sizes)];
+  try {
+    const timings = await alternate(cases, options.rounds, news);
+    const rate = (i: number, unit: "flops" | "bytes") => cases[i].cost[unit] / timings[i].median / 1e6;
+    const peak = (name: string, unit: "flops" | "bytes") =>
+      Math.max(...cases.map((c, i) => (c.section === PEAK_SECTION && c.name.startsWith(name) ? rate(i, unit) : 0)));
+    const arithmetic = peak(ARITHMETIC, "flops");
+    const bandwidth = peak(BANDWIDTH, "bytes");
+    const rows: BenchRow[] = [];
+    for (const [i, c] of cases.entries()) {
+      const [gflops, gbs] = [rate(i, "flops"), rate(i, "bytes")];
+      const own = c.section === PEAK_SECTION;
+      rows.push({
+        section: c.section,
+        name: c.name,
+        ms: timings[i],
+        ...c.cost,
+        gflops,
+        gbs,
+        ofPeak: own ? null : { arithmetic: gflops / arithmetic, bandwidth: gbs / bandwidth },
+        ...(options.profile && !own ? { kernels: await kernelsOf(device, c) } : {}),
+      });
+    }
+    return rows;
+  } finally {
+    for (const c of cases) c.close?.();
+  }
+}
+
+function casesOf(device: Device, section: Section, sizes: BenchSizes): BenchCase[] {
+  switch (section) {
+    case "gemm":
+      return sizes.gemm.map((s) => gemmCase(device, s));
+    case "conv":
+      return sizes.conv.map((s) => convCase(device, s));
+    case "net":
+      return sizes.mini
+        ? [trunkCase(device, sizes.trunk, "resnet18", 3), extractionCase(device, "FIRe mini", sizes)]
+        : [
+            trunkCase(device, sizes.trunk, "resnet50", 1),
+            ...["HOW r18", "HOW r50", "FIRe r50"].map((n) => extractionCase(device, n, sizes)),
+          ];
+    case "lit":
+      return litCases(device, sizes.mini ? "FIRe mini" : "FIRe r50", sizes.lit);
+    case "asmk":
+      return [hammingCase(device, sizes.hamming), quantiseCase(device, sizes.quantise)];
+  }
+}
+
+async function kernelsOf(device: Device, c: BenchCase): Promise<ProfileRow[]> {
+  await device.profile();
+  c.record?.();
+  await c.finish();
+  return await device.profile();
+}

@@ -1,0 +1,74 @@
+/**
+ * @file Timing of work on a machine that is never quiet: all candidates of a section take turns, so that a neighbour's
+ * load falls on all of them, and medians are reported with their spread. Only ratios inside one such run mean anything.
+ */
+import type { Cost } from "../../engine/profiler.js";
+
+/** Something to be timed. */
+export interface BenchCase {
+  readonly section: string;
+  readonly name: string;
+  /** The arithmetic and the memory traffic that one run needs at least. */
+  readonly cost: Cost;
+  /** Records one run on the device without waiting; several then share one wait. */
+  record?(): void;
+  /** Waits for what was recorded; or, without `record`, does one run to its end. */
+  finish(): Promise<void>;
+  close?(): void;
+}
+
+/** Milliseconds of one run. */
+export interface Timing {
+  readonly median: number;
+  readonly min: number;
+  /** (upper quartile − lower quartile) / median. */
+  readonly spread: number;
+  readonly samples: number;
+  /** Runs that shared one wait in each sample. */
+  readonly batch: number;
+  /** The first run in this process: compilation of its kernels included, where no earlier row had compiled them. */
+  readonly cold: number;
+}
+
+/** Shorter samples drown in the millisecond that waiting for a device may take. */
+const LEAST_SAMPLE_MS = 25;
+const MOST_BATCH = 256;
+/** Beyond this a case gets three rounds only. */
+const LONG_CASE_MS = 1500;
+
+/** Times all cases in turns. @param rounds samples of each, three for cases that take seconds */
+export async function alternate(
+  cases: readonly BenchCase[],
+  rounds: number,
+  news: (line: string) => void = () => {},
+): Promise<Timing[]> {
+  const states = [];
+  for (const c of cases) {
+    const cold = await sample(c, 1);
+    const warm = c.record ? await sample(c, 1) : cold;
+    const batch = c.record ? Math.min(MOST_BATCH, Math.max(1, Math.ceil(LEAST_SAMPLE_MS / warm))) : 1;
+    states.push({ c, cold, batch, rounds: warm > LONG_CASE_MS ? Math.min(3, rounds) : rounds, ms: [] as number[] });
+    news(`${c.section} ${c.name}: first run ${cold.toFixed(1)} ms`);
+  }
+  for (let round = 0; round < rounds; round++)
+    for (const s of states) if (round < s.rounds) s.ms.push((await sample(s.c, s.batch)) / s.batch);
+  return states.map(({ ms, cold, batch }) => ({ ...summary(ms), samples: ms.length, batch, cold }));
+}
+
+async function sample(c: BenchCase, batch: number): Promise<number> {
+  const begin = performance.now();
+  for (let i = 0; i < batch && c.record; i++) c.record();
+  await c.finish();
+  return performance.now() - begin;
+}
+
+/** Median, minimum and relative spread of at least one number. */
+export function summary(values: readonly number[]): { median: number; min: number; spread: number } {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (q: number) => {
+    const x = q * (sorted.length - 1);
+    const low = Math.floor(x);
+    return sorted[low] + (x - low) * (sorted[Math.ceil(x)] - sorted[low]);
+  };
+  return { median: at(0.5), min: sorted[0], spread: (at(0.75) - at(0.25)) / at(0.5) };
+}
