@@ -10,15 +10,7 @@
 // The sum over pixels is split into `chunks` workgroups that write partial sums; a second kernel adds them in order.
 //# const LANES = 8
 enable subgroups;
-struct Params {
-  inH: u32, inW: u32, inC4: u32, outH: u32, outW: u32, outC4: u32,
-  kernelH: u32, kernelW: u32, stride: u32, dilation: u32, padY: u32, padX: u32,
-  pixels: u32, chunk: u32, chunks: u32, cTiles: u32, colTiles: u32, size4: u32,
-}
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4f>;
-@group(0) @binding(2) var<storage, read> dz: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> partial: array<vec4f>;  // [chunks][panels][taps·inC][32]
+//# include "conv/weight_gradient_params.wgsl"
 
 @compute @workgroup_size(${LANES})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
@@ -31,8 +23,6 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane:
   let colTile = t % p.colTiles;
   let chunk = t / p.colTiles;
   if (chunk >= p.chunks) { return; }
-  let ky = i32(tap / p.kernelW * p.dilation) - i32(p.padY);
-  let kx = i32(tap % p.kernelW * p.dilation) - i32(p.padX);
   let c4 = min(cTile * 4u + lane % 4u, p.inC4 - 1u);
   let col = colTile * ${LANES * 2}u + lane * 2u;
   let colA = min(col, p.outC4 - 1u);
@@ -44,12 +34,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane:
   let end = min(p.pixels, (chunk + 1u) * p.chunk);
   for (var m0 = chunk * p.chunk; m0 < end; m0 += ${LANES / 4}u) {
     let m = m0 + lane / 4u;
-    let y = i32((m / p.outW) % p.outH * p.stride) + ky;
-    let x = i32(m % p.outW * p.stride) + kx;
-    let inside = m < end && y >= 0 && y < i32(p.inH) && x >= 0 && x < i32(p.inW);
-    let n = m / (p.outW * p.outH);
-    let at = select(0u, ((n * p.inH + u32(y)) * p.inW + u32(x)) * p.inC4 + c4, inside);
-    let a = input[at] * select(0.0, 1.0, inside);
+    let at = seen(m, tap);
+    let inside = m < end && at >= 0;
+    let a = input[select(0u, u32(at) * p.inC4 + c4, inside)] * select(0.0, 1.0, inside);
     //# for q in 0..LANES/4
     {
       let row = min(m0 + ${q}u, p.pixels - 1u) * p.outC4;

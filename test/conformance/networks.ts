@@ -6,7 +6,7 @@ import { run } from "../../engine/op.js";
 import { normalise } from "../../engine/ops/normalise.js";
 import type { Gradients } from "../../engine/tape.js";
 import type { Tensor } from "../../engine/tensor.js";
-import type { LocalFeatures, RuntimeParams } from "../../nets/network.js";
+import type { LocalFeatures, RetrievalNetwork, RuntimeParams } from "../../nets/network.js";
 import { State } from "../../nets/state.js";
 import type { TrainingStore } from "../../nets/train/training-store.js";
 import { generateValues } from "../../nets/weights/generator.js";
@@ -163,6 +163,28 @@ export function checkLocal(golden: GoldenCase, prefix: string, got: LocalFeature
     ),
   );
   checks.push(checkDescriptors(golden, prefix, got, found));
+  return checks;
+}
+
+/** Global descriptors, and every sorted list of local features that the case has. */
+export async function checkSelections(
+  golden: GoldenCase,
+  net: RetrievalNetwork,
+  image: ImageInput,
+  scales: readonly number[],
+): Promise<Check[]> {
+  const checks: Check[] = [];
+  if (golden.has("global_ms")) checks.push(golden.compare("global_ms", await net.extractGlobal(image, scales)));
+  if (golden.has("global_ss")) checks.push(golden.compare("global_ss", await net.extractGlobal(image, [1])));
+  const stated: Record<string, { features_num: number | null; scales: readonly number[] }> =
+    golden.json.forward_local ?? {};
+  // the cases with realistic image sizes have one list, whose options are those of the published evaluation
+  const lists = { local: { features_num: 1000, scales }, ...stated };
+  for (const [name, options] of Object.entries(lists)) {
+    if (!golden.has(`${name}/desc`)) continue;
+    const got = await net.extractLocal(image, { scales: options.scales, featuresNum: options.features_num });
+    checks.push(...checkLocal(golden, name, got));
+  }
   return checks;
 }
 

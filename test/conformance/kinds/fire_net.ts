@@ -7,7 +7,7 @@ import type { CaseHandler, Check } from "../case.js";
 import {
   caseImage,
   caseState,
-  checkLocal,
+  checkSelections,
   columnsFirst,
   leaveLargeToFullRun,
   sharedDevice,
@@ -41,21 +41,7 @@ const run: CaseHandler = async (golden, context) => {
     check(`s${k}/attn`, (step) => everyRow(A, N, locations(`s${k}/attn`), step));
     for (const t of [raw, superFeatures, strengths, attention]) t.free();
   }
-  if (golden.has("global_ms")) checks.push(golden.compare("global_ms", await net.extractGlobal(image, scales)));
-  if (golden.has("global_ss")) checks.push(golden.compare("global_ss", await net.extractGlobal(image, [1])));
-  const lists: Record<string, { features_num: number | null; scales: number[] }> = golden.json.forward_local ?? {};
-  for (const [name, options] of Object.entries(lists)) {
-    if (!golden.has(`${name}/desc`)) continue;
-    checks.push(
-      ...checkLocal(
-        golden,
-        name,
-        await net.extractLocal(image, { scales: options.scales, featuresNum: options.features_num }),
-      ),
-    );
-  }
-  if (golden.has("local/desc"))
-    checks.push(...checkLocal(golden, "local", await net.extractLocal(image, { scales, featuresNum: 1000 })));
+  checks.push(...(await checkSelections(golden, net, image, scales)));
   net.destroy();
   return checks;
 };
