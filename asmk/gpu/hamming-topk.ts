@@ -8,13 +8,18 @@ import { groupsFor } from "../../engine/ops/launch.js";
 import type { Tensor } from "../../engine/tensor.js";
 import { hammingDistance } from "../hamming.js";
 
+/** How keys are computed: in bit slices, or by counting ones with codes handed round a subgroup, or without subgroups. */
+export type HammingKernel = "sliced" | "subgroup" | "plain";
+
 interface CodeShard {
   readonly first: number;
   readonly count: number;
   readonly codes: Tensor;
+  /** The codes as bit planes, where the device computes keys from these. */
+  readonly planes: Tensor | undefined;
 }
 
-/** Constants of hamming_groups.wgsl. */
+/** Constants of the kernels that make keys. */
 interface Shape {
   readonly SUBGROUP: number;
   readonly LANES: number;
@@ -39,6 +44,11 @@ const CHUNK = 16;
 const SLICE = 256;
 /** Longer lists leave the registers of hamming_pick.wgsl. */
 const MOST_NEIGHBOURS = 64;
+/** Longest codes, in u32, that are compared in bit slices. */
+const MOST_SLICED = 4;
+/** Queries a lane, in bit slices and else: measured. */
+const SLICED_PER = 3;
+const PLAIN_PER = 4;
 /** Most bytes of keys: 1000 queries × 1,000,000 codes. */
 const KEY_BYTES = 64 * 2 ** 20;
 
@@ -59,16 +69,20 @@ export function hammingTopK(codes: Uint32Array, queries: Uint32Array, length: nu
 export class HammingCodes {
   readonly count: number;
   private readonly shards: readonly CodeShard[];
+  private readonly kernel: HammingKernel;
 
   /**
    * @param codes count × length, any number of them
    * @param length u32 a code, 1 … 31
+   * @param kernel for tests; default what suits the device
    */
   constructor(
     private readonly device: Device,
     codes: Uint32Array,
     private readonly length: number,
+    kernel?: HammingKernel,
   ) {
+    this.kernel = kernelFor(device, length, kernel);
     this.count = codes.length / length;
     if (!(Number.isInteger(this.count) && length >= 1 && length <= 31))
       throw new UsageError(
@@ -83,12 +97,16 @@ export class HammingCodes {
       const first = s * most;
       const count = Math.min(most, this.count - first);
       const own = codes.subarray(first * length, (first + count) * length);
-      return { first, count, codes: device.upload(own, [count, length], "codes") };
+      const tensor = device.upload(own, [count, length], "codes");
+      return { first, count, codes: tensor, planes: this.kernel === "sliced" ? this.transpose(tensor) : undefined };
     });
   }
 
   free(): void {
-    for (const { codes } of this.shards) codes.free();
+    for (const { codes, planes } of this.shards) {
+      codes.free();
+      planes?.free();
+    }
   }
 
   /**
@@ -118,12 +136,28 @@ export class HammingCodes {
     return best.result();
   }
 
-  /** Lanes are queries: four each, where there are enough. */
+  /** Lanes are queries: several each, where there are enough. */
   private shapeFor(queries: number): Shape {
-    const { software, subgroupSize } = this.device.caps;
-    const subgroup = software && subgroupSize >= 4 && subgroupSize <= 16;
-    const LANES = subgroup ? subgroupSize : 64;
-    return { SUBGROUP: subgroup ? 1 : 0, LANES, PER: queries > LANES ? 4 : 1 };
+    const SUBGROUP = this.kernel === "plain" ? 0 : 1;
+    const LANES = SUBGROUP ? this.device.caps.subgroupSize : 64;
+    return { SUBGROUP, LANES, PER: queries <= LANES ? 1 : this.kernel === "sliced" ? SLICED_PER : PLAIN_PER };
+  }
+
+  private transpose(codes: Tensor): Tensor {
+    const [count, length] = codes.shape;
+    const columns = Math.ceil(count / GROUP) * (GROUP / 32) * length;
+    const planes = this.device.empty([columns, 32], "u32", "bit planes");
+    this.device.dispatch({
+      shader: "asmk/hamming_transpose.wgsl",
+      constants: { LENGTH: length },
+      reads: [codes],
+      writes: [planes],
+      params: [count, columns],
+      groups: groupsFor(columns),
+      label: `hammingTranspose/${count}`,
+      cost: { flops: 0, bytes: codes.bytes + planes.bytes },
+    });
+    return planes;
   }
 
   /** One shard and one block of queries, whose numbers begin at `first`: keys, the lowest of them, distances. */
@@ -175,13 +209,21 @@ export class HammingCodes {
     const keys = this.device.empty([groups, queries.shape[0]], "u32", "group keys");
     const chunks = Math.ceil(groups / CHUNK);
     this.device.dispatch({
-      shader: "asmk/hamming_groups.wgsl",
-      constants: { LENGTH: this.length, GROUP, ...shape },
-      reads: [shard.codes, queries],
+      ...(shard.planes
+        ? {
+            shader: "asmk/hamming_sliced.wgsl",
+            constants: { LENGTH: this.length, BITS: Math.floor(Math.log2(32 * this.length)) + 1, ...shape },
+            reads: [shard.planes, queries],
+          }
+        : {
+            shader: "asmk/hamming_groups.wgsl",
+            constants: { LENGTH: this.length, GROUP, ...shape },
+            reads: [shard.codes, queries],
+          }),
       writes: [keys],
       params: [shard.count, groups, queryTiles, chunks, CHUNK],
       groups: queryTiles * chunks,
-      label: `hammingGroups/${shard.count}x${queries.shape[0]}`,
+      label: `hammingKeys/${shard.count}x${queries.shape[0]}`,
       cost: {
         flops: shard.count * queries.shape[0] * this.length * 2,
         bytes: queryTiles * shard.codes.bytes + keys.bytes,
@@ -200,13 +242,21 @@ export class HammingCodes {
       constants: { KEEP: keep },
       reads: [keys],
       writes: [lowest],
-      params: [rows, columns, sliceRows, slices],
-      groups: groupsFor(slices * columns),
+      params: [rows, columns / 4, sliceRows, slices],
+      groups: groupsFor((slices * columns) / 4),
       label: `hammingPick/${rows}x${columns}>${keep}`,
       cost: { flops: rows * columns, bytes: keys.bytes },
     });
     return lowest;
   }
+}
+
+/** Bit slices where ones are counted slowly and the code of the kernel, which grows with the length, stays small. */
+function kernelFor(device: Device, length: number, asked?: HammingKernel): HammingKernel {
+  const { software, subgroupSize } = device.caps;
+  if (!(software && subgroupSize >= 4 && subgroupSize <= 16)) return "plain";
+  if (asked && asked !== "sliced") return asked;
+  return length <= MOST_SLICED ? "sliced" : "subgroup";
 }
 
 /** The best codes so far of each query, by (distance, index). */

@@ -324,7 +324,7 @@ test("a search that fails while it reads an index leaves nothing behind", async 
   backend.destroy();
 });
 
-for (const length of [1, 2, 3, 4])
+for (const length of [1, 2, 3, 4, 6])
   test(`nearest codes of ${length * 32} bits are the twin's, ties by index`, async () => {
     const random = new Mt19937(length);
     const draw = (count: number) => Uint32Array.from({ length: count * length }, () => random.nextU32());
@@ -341,9 +341,11 @@ for (const length of [1, 2, 3, 4])
       const asked = draw(queries);
       asked.set(codes.subarray(0, length));
       for (const d of [device, narrow]) {
-        const own = new HammingCodes(d, codes, length);
-        assert.equal(await own.topK(asked, k), hammingTopK(codes, asked, length, k), `${count} ${queries} ${k}`);
-        own.free();
+        for (const kernel of [undefined, "subgroup", "plain"] as const) {
+          const own = new HammingCodes(d, codes, length, kernel);
+          assert.equal(await own.topK(asked, k), hammingTopK(codes, asked, length, k), `${count} ${queries} ${k}`);
+          own.free();
+        }
       }
     }
   });
