@@ -16,6 +16,7 @@ import { extractCommand } from "./extract.js";
 import { EXIT_CODES, reportFailure } from "./failure.js";
 import { initCommand } from "./init.js";
 import { inspectCommand } from "./inspect.js";
+import { trainCommand } from "./train.js";
 
 const HELP = `
 Start here:
@@ -34,6 +35,7 @@ const program = new Command("fire-gpu")
 const commands = [
   evalCommand(),
   extractCommand(),
+  trainCommand(),
   devicesCommand(),
   inspectCommand(),
   convertCommand(),

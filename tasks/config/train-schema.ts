@@ -3,6 +3,8 @@ import { z } from "zod";
 import { asmk, between, codebookTraining, count, datasetEntry, factor, gpuId, SEVEN_SCALES, scales } from "./parts.js";
 import { isMap, type Yaml } from "./yaml.js";
 
+/** Bottlenecks of the original ResNet, whose stride is on the first 1×1 (weights that Keras ships). An addition of fire-gpu. */
+const strideOnFirst = z.boolean().optional();
 const frequency = count.or(z.literal(0)).nullable();
 const weight = z.number().min(0, { error: "expected 0 or more" });
 
@@ -100,6 +102,7 @@ export const trainFireSchema = z.strictObject({
         .nullable()
         .default("http://download.europe.naverlabs.com/ComputerVision/FIRe/pretraining/fire_imagenet.pth"),
       skip_layer: z.int().min(0).default(1),
+      stride_on_first: strideOnFirst,
       dim_reduction: z.strictObject({ dim: count.default(128) }).prefault({}),
       lit: z.strictObject({ T: count.default(6), N: count.default(256), dim: count.default(1024) }).prefault({}),
       runtime,
@@ -121,6 +124,7 @@ export const trainHowSchema = z.strictObject({
     architecture: z.string(),
     pretrained: z.union([z.boolean(), z.string()]).nullable().default(true),
     skip_layer: z.int().min(0),
+    stride_on_first: strideOnFirst,
     dim_reduction: z.strictObject({ dim: count.default(128) }).prefault({}),
     smoothing: z
       .strictObject({ kernel_size: count.default(3) })

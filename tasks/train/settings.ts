@@ -54,7 +54,7 @@ export function trainSettings(params: TrainFireParams | TrainHowParams): TrainSe
     flip: "transform" in training ? training.transform.flip_prob : 0,
     recompute: training.recompute,
     saveSeconds: 60 * training.save_minutes,
-    net: { ...model, stride_on_first: false },
+    net: { ...model, stride_on_first: model.stride_on_first ?? false },
     runtime: model.runtime,
   };
 }
