@@ -1,6 +1,9 @@
 /**
  * @file First weights of a network that begins from nothing. The same seed gives the same bits on every machine.
  *
+ * Training replaces the trunk by one whose batch norms have the statistics of photos (nets/untrained.ts); this one needs
+ * none.
+ *
  * The reference never trains from scratch, and its batch norms have frozen statistics, which at the start are mean 0 and
  * variance 1: they normalise nothing. So activations are kept at their size by the weights themselves: He's
  * initialisation by fan-in, and the last batch norm of each residual block scaled by 1/√blocks, so that the sum over

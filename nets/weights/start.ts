@@ -34,10 +34,15 @@ export function startState(
       file,
       "expected a FIRe or HOW checkpoint, or a ResNet trunk to begin from",
     );
-  const found = new Map([...checkpoint.stateDict].map(([name, t]) => [positional(name), t]));
   const specs = architectureTensors(kind, params);
   const isTrunk = (name: string) => name.startsWith("features.");
-  const bare = holds === "trunk" || holds !== kind;
+  const bare = holds !== kind;
+  // Of another kind of network only the trunk is taken: its whitening is of other features.
+  const found = new Map(
+    [...checkpoint.stateDict]
+      .map(([name, t]) => [positional(name), t] as const)
+      .filter(([name]) => !bare || isTrunk(name)),
+  );
   const shapes = new Map([...specs].map(([name, { shape }]) => [name, shape]));
   checkStateDict(found, shapes, file, {
     mayMiss: (name) =>

@@ -1,10 +1,13 @@
 /** @file Training on a device. */
 import { GpuBackend } from "../../asmk/gpu/backend.js";
+import { f32Tensor, toFloat32 } from "../../base/tensor.js";
 import { FireNetwork } from "../../nets/fire.js";
 import { HowNetwork } from "../../nets/how.js";
+import { runtimeOf } from "../../nets/params.js";
 import { State } from "../../nets/state.js";
 import { fireTrainer } from "../../nets/train/fire-trainer.js";
 import { howTrainer } from "../../nets/train/how-trainer.js";
+import { untrainedHow } from "../../nets/untrained.js";
 import { InferenceStore } from "../../nets/weight-store.js";
 import { openCheckpoint } from "../../nets/weights/checkpoint.js";
 import { startState } from "../../nets/weights/start.js";
@@ -21,7 +24,25 @@ export async function openWorkbench(choice: DeviceChoice, gpuId: number | null):
   return {
     device: deviceName(device),
     backend,
-    start: ({ kind, net, seed }, file) => startState(kind, net, file === null ? null : openCheckpoint(file), seed),
+    async start({ kind, net, seed, runtime }, file, photos) {
+      if (file !== null) return startState(kind, net, openCheckpoint(file), seed);
+      const start = startState(kind, net, null, seed);
+      const options = {
+        architecture: net.architecture,
+        skipLayer: net.skip_layer,
+        smoothing: 1,
+        seed,
+        runtime: { ...runtimeOf({ ...net, runtime }), scales: [1], featuresNum: null },
+        // Only its trunk is wanted.
+        dim: 1,
+        shrinkage: 1,
+      };
+      const { stateDict } = await untrainedHow(device, options, photos);
+      for (const [name, tensor] of stateDict)
+        if (name.startsWith("features.") && tensor.dtype !== "I64")
+          start.state.set(name, f32Tensor(tensor.shape, toFloat32(tensor)));
+      return start;
+    },
     unwhitened({ kind, net }, state) {
       const weights = new Map([...state].filter(([name]) => !name.startsWith("dim_reduction.")));
       const store = new InferenceStore(device, new State(weights, SOURCE));

@@ -8,7 +8,7 @@ import { secondsSince } from "../evaluate/session.js";
 import { stepsOf } from "./epoch.js";
 import { flippedRequests, streamOf, type TrainSession } from "./session.js";
 import { groupRates } from "./settings.js";
-import { findStart } from "./start.js";
+import { startWeights } from "./start.js";
 
 /** Images, and seconds for all of them. */
 export interface StageEstimate {
@@ -41,15 +41,14 @@ const WARM_UP = 4;
 
 /** Measures with first weights; nothing is written. @throws what the training would throw for bad settings */
 export async function estimate(session: Omit<TrainSession, "log">, download: Download): Promise<Estimate> {
-  const { settings, set, bench, root } = session;
+  const { settings, set, bench } = session;
   const { params, runtime } = settings;
   const { dataset, loader: batches, initialize_dim_reduction: whitening } = params.training;
   const sizes = { queries: dataset.qsize, pool: dataset.poolsize, negatives: dataset.nnum };
   const draw = drawEpoch(set, sizes, streamOf(session, "epoch", 1, "draw"));
   const pairs = draw.queries.length;
   const steps = stepsOf(pairs, batches.batch_size);
-  const file = await findStart(params.model.pretrained, params.model.architecture, root, download);
-  const { state } = bench.start(settings, file);
+  const { state } = await startWeights(session, download);
 
   const probes = Int32Array.from(
     { length: PROBES },

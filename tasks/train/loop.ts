@@ -15,7 +15,7 @@ import { dropMiningCache, mineTuples } from "./mine.js";
 import { STATE_FILE, TrainRun } from "./run-state.js";
 import { stateHash, type TrainSession } from "./session.js";
 import { rateAt, type TrainSettings } from "./settings.js";
-import { findStart } from "./start.js";
+import { startWeights } from "./start.js";
 import { readState, type TrainState } from "./state-file.js";
 import { dropValidationCache, validate, validationPlans, withValidations } from "./validate.js";
 import { initialiseWhitening } from "./whiten.js";
@@ -54,11 +54,9 @@ export async function openRun(session: TrainSession, download: Download): Promis
 }
 
 /** Weights to begin from, with their whitening. */
-export async function firstWeights(session: TrainSession, download: Download) {
-  const { settings, root, bench, log } = session;
-  const { pretrained, architecture } = settings.params.model;
-  const file = await findStart(pretrained, architecture, root, download);
-  const { state, initialised } = bench.start(settings, file);
+async function firstWeights(session: TrainSession, download: Download) {
+  const { settings, log } = session;
+  const { state, initialised, file } = await startWeights(session, download);
   const random = initialised.filter((part) => part !== "dim_reduction");
   log.note(
     `Beginning from ${file ?? `seed ${settings.seed}`}${file && random.length > 0 ? `; ${random.join(", ")} from seed ${settings.seed}` : ""}`,

@@ -2,7 +2,10 @@
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { MissingDataError, UsageError } from "../../base/errors.js";
+import type { RgbImage } from "../../base/image.js";
 import type { Download } from "../evaluate/model-file.js";
+import type { TrainSession } from "./session.js";
+import type { FirstWeights } from "./workbench.js";
 
 /** torchvision's ImageNet weights: what `pretrained: true` of HOW means. Eight digits of the SHA-256 end each name. */
 const TORCHVISION: Readonly<Record<string, string>> = {
@@ -43,4 +46,27 @@ function torchvisionUrl(architecture: string): string {
       `model.pretrained: true — expected one of ${Object.keys(TORCHVISION).join(", ")} as architecture, got ${architecture}`,
     );
   return `https://download.pytorch.org/models/${name}`;
+}
+
+/** Photos that give the frozen batch norms of a network from nothing their statistics. */
+const PHOTOS = 16;
+
+/** First weights of the session's network: `model.pretrained`, or random ones. */
+export async function startWeights(
+  { settings, root, bench, set, loader }: Omit<TrainSession, "log">,
+  download: Download,
+): Promise<FirstWeights & { readonly file: string | null }> {
+  const { pretrained, architecture } = settings.params.model;
+  const file = await findStart(pretrained, architecture, root, download);
+  const photos: RgbImage[] = [];
+  if (file === null) {
+    const count = Math.min(PHOTOS, set.images.length);
+    const paths = Array.from({ length: count }, (_, i) => set.images[Math.floor((i * set.images.length) / count)]);
+    const requests = paths.map((path) => ({ path }));
+    for await (const { image, error } of loader.load(requests, { imageSize: settings.runtime.image_size })) {
+      if (error) throw error;
+      photos.push(image);
+    }
+  }
+  return { ...(await bench.start(settings, file, photos)), file };
 }

@@ -1,5 +1,6 @@
 /** @file What training needs from outside: a device on which networks run and learn. Tests bring a small one of their own. */
 import type { AsmkBackend } from "../../asmk/backend.js";
+import type { RgbImage } from "../../base/image.js";
 import type { HostTensor } from "../../base/tensor.js";
 import type { RetrievalNetwork } from "../../nets/network.js";
 import type { Trainer } from "../../nets/train/trainer.js";
@@ -9,18 +10,22 @@ import type { TrainSettings } from "./settings.js";
 /** Weights by name. */
 export type StateDict = ReadonlyMap<string, HostTensor>;
 
+export interface FirstWeights {
+  readonly state: Map<string, HostTensor>;
+  readonly initialised: readonly string[];
+}
+
 export interface Workbench {
   /** Name of the device, for reports. */
   readonly device: string;
   readonly backend: AsmkBackend;
   /**
-   * First weights: those of a checkpoint file, or random ones.
+   * First weights: those of a checkpoint file, or random ones, whose batch norms (frozen in training) take their
+   * statistics from some photos.
+   * @param file null for random weights @param photos none where there is a file
    * @returns the state dict and which of its parts no file gave
    */
-  start(
-    settings: TrainSettings,
-    file: string | null,
-  ): { state: Map<string, HostTensor>; initialised: readonly string[] };
+  start(settings: TrainSettings, file: string | null, photos: readonly RgbImage[]): Promise<FirstWeights>;
   /** The network without its whitening: what the whitening is computed from. */
   unwhitened(settings: TrainSettings, state: StateDict): RetrievalNetwork;
   trainer(settings: TrainSettings, state: StateDict): Trainer;

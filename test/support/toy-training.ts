@@ -145,7 +145,7 @@ export function toyTrainTools(milliseconds = 0, faults: ToyFaults = {}): TrainTo
       return {
         device: "toy",
         backend: new CpuBackend(),
-        start: () => ({ state: firstState(), initialised: ["features", "dim_reduction"] }),
+        start: async () => ({ state: firstState(), initialised: ["features", "dim_reduction"] }),
         unwhitened: (_, state) => new WeightedNetwork(state.get("features.0.weight")?.data as Float32Array),
         trainer(_, state) {
           trainers.push(new ToyTrainer(state, milliseconds, faults));
