@@ -45,14 +45,12 @@ export async function listAdapters(): Promise<string[]> {
  * @throws DeviceError when nothing fits; the message lists what was seen.
  */
 export async function chooseAdapter(select?: string): Promise<GPUAdapter> {
-  if (select?.toLowerCase() === SOFTWARE) return await softwareAdapter([]);
+  if (select?.toLowerCase() === SOFTWARE) return await softwareAdapter();
+  if (select === undefined || select === "")
+    return (
+      (await createInstance(FLAGS).requestAdapter({ powerPreference: "high-performance" })) ?? (await softwareAdapter())
+    );
   const names = await listAdapters();
-  if (select === undefined || select === "") {
-    const adapter = names.length
-      ? await createInstance(FLAGS).requestAdapter({ powerPreference: "high-performance" })
-      : null;
-    return adapter ?? (await softwareAdapter(names));
-  }
   const index = /^\d+$/.test(select)
     ? Number(select)
     : names.findIndex((n) => n.toLowerCase().includes(select.toLowerCase()));
@@ -65,13 +63,13 @@ export async function chooseAdapter(select?: string): Promise<GPUAdapter> {
   return adapter;
 }
 
-async function softwareAdapter(seen: readonly string[]): Promise<GPUAdapter> {
+async function softwareAdapter(): Promise<GPUAdapter> {
   const problem = loadSoftwareDriver();
   const adapter = problem ? null : await createInstance(FLAGS).requestAdapter();
   if (adapter) return adapter;
   throw new DeviceError(
     "NO_ADAPTER",
-    `engine: no Vulkan, Metal or Direct3D device — adapters seen: ${seen.join(", ") || "none"}; ${problem ?? "the packed driver gave no adapter"}; ` +
+    `engine: no Vulkan, Metal or Direct3D device — ${problem ?? "the packed driver gave no adapter"}; ` +
       "install a GPU driver, or Mesa's mesa-vulkan-drivers 25 or newer, or reinstall with optional packages",
   );
 }
