@@ -1,6 +1,7 @@
 /** @file `fire-gpu eval`: options → overrides → evaluation → table or JSON. */
 import { resolve } from "node:path";
 import { Command } from "commander";
+import { STEPS } from "../tasks/config/eval-schema.js";
 import type { Override } from "../tasks/config/override.js";
 import { parseSet } from "../tasks/config/override.js";
 import type { Yaml } from "../tasks/config/yaml.js";
@@ -72,9 +73,9 @@ export function evalCommand(): Command {
     .option("--scales <list>", 'for example "[2, 1.414, 1]"', parseScales)
     .option("--datasets-local <names...>", "data sets for ASMK, instead of the file's")
     .option("--codebook <file>", "use this codebook (safetensors, or the reference's .pkl) instead of training one")
-    .option("--step <name>", "multistep evaluation: one step")
-    .option("--partition <total_index>", 'multistep: part of the images, for example "10_0"')
-    .option("--distractors <name>", "multistep: index to begin from")
+    .option("--step <name>", `multistep evaluation: ${STEPS.join(", ")}`)
+    .option("--partition <total_index>", 'multistep: a part of the database or queries; "10_0" is the first of ten')
+    .option("--distractors <name>", "multistep: data set whose index (build_ivf) is searched along")
     .option("--set <key=value...>", "any other key, for example evaluation.inference.image_size=512", collect)
     .option("--device <which>", "see fire-gpu devices")
     .option("--memory <bytes>", "GPU memory to hold at most, for example 2G", parseBytes)
@@ -96,7 +97,7 @@ async function runEval(config: string, flags: EvalFlags): Promise<void> {
     },
   );
   if (flags.json) process.stdout.write(`${JSON.stringify(resultJson(result), null, 1)}\n`);
-  else {
+  else if (result.results.length > 0) {
     process.stdout.write(`${scoreTable(result)}\n`);
     if (flags.perQuery) process.stdout.write(`\n${perQueryTables(result)}\n`);
   }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { Asmk } from "../../asmk/asmk.js";
 import type { Codebook } from "../../asmk/codebook.js";
 import { makeCodebook } from "../../asmk/codebook.js";
-import { readCodebook, writeCodebook } from "../../asmk/codebook-file.js";
+import { readCodebook, type StoredCodebook, writeCodebook } from "../../asmk/codebook-file.js";
 import type { KmeansIteration } from "../../asmk/kmeans.js";
 import { type AsmkParameters, asmkParameters } from "../../asmk/parameters.js";
 import { FileFormatError, MissingDataError, UsageError } from "../../base/errors.js";
@@ -35,18 +35,22 @@ export async function prepareAsmk(session: Session): Promise<Asmk> {
     asmk.useCodebook(await cachedCodebook(session, parameters));
     return asmk;
   }
-  const codebook = readCodebook(given);
-  const dim = session.model.network.outputDim;
-  if (codebook.dim !== dim) {
-    throw new UsageError(
-      "CodebookDimension",
-      `${given}: a codebook of ${codebook.dim} dimensions; the network's descriptors have ${dim}`,
-    );
-  }
+  const codebook = readFitting(session, given);
   session.log.note(`codebook: ${codebook.words} words from ${given}`);
   const asmk = new Asmk({ ...parameters, words: codebook.words, size: codebook.size }, session.backend);
   asmk.useCodebook(codebook);
   return asmk;
+}
+
+/** Reads a codebook file. @throws UsageError when its dimension is not that of the network's descriptors */
+export function readFitting({ model }: Session, file: string): StoredCodebook {
+  const codebook = readCodebook(file);
+  const dim = model.network.outputDim;
+  if (codebook.dim === dim) return codebook;
+  throw new UsageError(
+    "CodebookDimension",
+    `${file}: a codebook of ${codebook.dim} dimensions; the network's descriptors have ${dim}`,
+  );
 }
 
 async function cachedCodebook(session: Session, parameters: AsmkParameters): Promise<Codebook> {

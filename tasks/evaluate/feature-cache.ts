@@ -3,6 +3,7 @@
  * under a fingerprint of all they depend on; the next run reads them back and computes only what is missing.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../base/atomic.js";
 import type { RgbImage } from "../../base/image.js";
@@ -50,33 +51,36 @@ export async function describeRequest(request: FeatureRequest): Promise<Describe
   return { ...request, all, print: fingerprint(all) };
 }
 
+/** Another request for the same photos, whose records come out of the same pass over a photo. */
+export interface Companion {
+  readonly request: DescribedRequest;
+  /** One photo to the record of the request that is asked, and to that of the companion. */
+  readonly compute: (image: RgbImage) => Promise<[own: Uint8Array, other: Uint8Array]>;
+}
+
 /** The records of one request. Call `close` when done. */
 export class CachedFeatures {
   private constructor(
     readonly log: RecordLog,
     private readonly store: FeatureStore,
     private readonly request: DescribedRequest,
+    private readonly companion: Companion | undefined,
   ) {}
 
-  /** Finds what an earlier run left and tells it in one line. Throws UsageError when another run writes the same. */
-  static async open(store: FeatureStore, request: DescribedRequest): Promise<CachedFeatures> {
-    const { label, photos, all, print } = request;
-    const before = siblings(store.folder);
-    const folder = join(store.folder, `features-${shortName(print)}`);
-    const log = await RecordLog.open(folder, print);
+  /**
+   * Finds what an earlier run left and tells it in one line.
+   * @param companion is kept too where photos have to be computed that it lacks as well
+   * @throws UsageError when another run writes the same
+   */
+  static async open(store: FeatureStore, request: DescribedRequest, companion?: Companion): Promise<CachedFeatures> {
+    const { label, photos } = request;
+    const log = await openLog(store, request);
     if (log.count > 0) {
       const part =
         log.count < photos.length ? `continuing at image ${log.count + 1} of` : "reusing the features of all";
       store.progress.note(`${label}: ${part} ${photos.length} images (same model, preprocessing, scales and images)`);
-    } else {
-      const near = before.filter((s) => s.label === label).map((s) => differences(s.ingredients, all));
-      near.sort((x, y) => x.length - y.length);
-      if (near[0]?.length) {
-        store.progress.note(`${label}: extracting anew; changed since the last run: ${near[0].join(", ")}`);
-      }
-      writeFileAtomic(join(folder, "about.json"), `${JSON.stringify({ label, ingredients: all }, null, 1)}\n`);
     }
-    return new CachedFeatures(log, store, request);
+    return new CachedFeatures(log, store, request, companion);
   }
 
   /** All records in the order of the photos: the kept ones first, each checked, then new ones, each kept at once. */
@@ -95,10 +99,11 @@ export class CachedFeatures {
     }
     if (done === photos.length) return;
     const stage = store.progress.stage(label, photos.length, done);
+    const other = this.companion && (await openLog(store, this.companion.request));
     try {
       for await (const { image, error } of store.loader.load(photos.slice(done), { imageSize })) {
         if (error) throw error;
-        const record = await request.compute(image);
+        const record = await this.compute(image, done++, other);
         await log.append(record);
         stage.advance();
         yield record;
@@ -106,12 +111,47 @@ export class CachedFeatures {
       }
     } finally {
       stage.end();
+      await other?.close();
     }
   }
 
   close(): Promise<void> {
     return this.log.close();
   }
+
+  /** Closes, and deletes what was kept: its content has gone into another file. */
+  async discard(): Promise<void> {
+    await this.close();
+    await rm(folderOf(this.store, this.request), { recursive: true, force: true });
+  }
+
+  /** A companion that is ahead (a run was killed between the two) or behind is left to its own evaluation. */
+  private async compute(image: RgbImage, index: number, other: RecordLog | undefined): Promise<Uint8Array> {
+    if (!this.companion || other?.count !== index) return this.request.compute(image);
+    const [own, theirs] = await this.companion.compute(image);
+    await other.append(theirs);
+    return own;
+  }
+}
+
+function folderOf(store: FeatureStore, { print }: DescribedRequest): string {
+  return join(store.folder, `features-${shortName(print)}`);
+}
+
+/** The log of a request; for a new one it is told what has changed since the nearest that there is of this label. */
+async function openLog(store: FeatureStore, request: DescribedRequest): Promise<RecordLog> {
+  const { label, all, print } = request;
+  const before = siblings(store.folder);
+  const folder = folderOf(store, request);
+  const log = await RecordLog.open(folder, print);
+  if (log.count > 0) return log;
+  const near = before.filter((s) => s.label === label).map((s) => differences(s.ingredients, all));
+  near.sort((x, y) => x.length - y.length);
+  if (near[0]?.length) {
+    store.progress.note(`${label}: extracting anew; changed since the last run: ${near[0].join(", ")}`);
+  }
+  writeFileAtomic(join(folder, "about.json"), `${JSON.stringify({ label, ingredients: all }, null, 1)}\n`);
+  return log;
 }
 
 interface About {

@@ -1,7 +1,7 @@
 /** @file Local and global features of photos, through the cache. */
 import type { VectorSource } from "../../asmk/vectors.js";
 import type { LocalFeatures, RetrievalNetwork } from "../../nets/network.js";
-import { type CachedFeatures, type DescribedRequest, describeRequest } from "./feature-cache.js";
+import { type CachedFeatures, type Companion, type DescribedRequest, describeRequest } from "./feature-cache.js";
 import { DESCRIPTORS_AT, decodeGlobal, decodeLocal, encodeGlobal, encodeLocal, localSize } from "./feature-codec.js";
 import type { Ingredients } from "./fingerprint.js";
 import type { Photo } from "./photos.js";
@@ -43,6 +43,19 @@ export function globalRequest(
   const compute = async (image: Parameters<RetrievalNetwork["extractGlobal"]>[0]) =>
     encodeGlobal(await network.extractGlobal(image, scales));
   return describeRequest({ label, photos, imageSize, ingredients, compute });
+}
+
+/** Lets the local features of `local` come out of the pass that computes the global descriptors of the same photos. */
+export function alongGlobal(
+  { network }: Model,
+  local: DescribedRequest,
+  { scales, featuresNum }: Inference,
+): Companion {
+  const compute: Companion["compute"] = async (image) => {
+    const both = await network.extractBoth(image, { scales, featuresNum });
+    return [encodeGlobal(both.global), encodeLocal(both.local)];
+  };
+  return { request: local, compute };
 }
 
 /** Local features of each photo in order; reads, computes and keeps as needed. */

@@ -2,15 +2,18 @@
 import { type Ranking, rankScores } from "../../asmk/rank.js";
 import type { Dataset } from "../../data/datasets/types.js";
 import { CachedFeatures } from "./feature-cache.js";
-import { allGlobal, globalRequest } from "./features.js";
+import { allGlobal, alongGlobal, globalRequest, localRequest } from "./features.js";
 import { type Photo, wholePhotos } from "./photos.js";
 import { collectRankings, type Rankings } from "./rankings.js";
 import { inferenceOf, type Session, secondsSince } from "./session.js";
 
-/** Ranks `dataset.images` for `dataset.queries` by the similarity of global descriptors; ties by ascending id. */
-export async function rankGlobal(session: Session, dataset: Dataset): Promise<Rankings> {
-  const database = await descriptors(session, `${dataset.name} database (global)`, wholePhotos(dataset.images));
-  const queries = await descriptors(session, `${dataset.name} queries (global)`, dataset.queries);
+/**
+ * Ranks `dataset.images` for `dataset.queries` by the similarity of global descriptors; ties by ascending id.
+ * @param localToo keep local features as well, which then need no second pass over the photos
+ */
+export async function rankGlobal(session: Session, dataset: Dataset, localToo: boolean): Promise<Rankings> {
+  const database = await descriptors(session, `${dataset.name} database`, wholePhotos(dataset.images), localToo);
+  const queries = await descriptors(session, `${dataset.name} queries`, dataset.queries, localToo);
   const begin = performance.now();
   const { dim } = database;
   const found: Ranking[] = dataset.queries.map((_, q) =>
@@ -19,9 +22,14 @@ export async function rankGlobal(session: Session, dataset: Dataset): Promise<Ra
   return collectRankings(found, secondsSince(begin) / found.length);
 }
 
-async function descriptors(session: Session, label: string, photos: readonly Photo[]) {
-  const request = await globalRequest(session.model, label, photos, inferenceOf(session.params));
-  const cached = await CachedFeatures.open(session.store, request);
+async function descriptors(session: Session, label: string, photos: readonly Photo[], localToo: boolean) {
+  const { model, store } = session;
+  const inference = inferenceOf(session.params);
+  const request = await globalRequest(model, `${label} (global)`, photos, inference);
+  const companion = localToo
+    ? alongGlobal(model, await localRequest(model, label, photos, inference), inference)
+    : undefined;
+  const cached = await CachedFeatures.open(store, request, companion);
   try {
     return await allGlobal(cached, photos.length);
   } finally {

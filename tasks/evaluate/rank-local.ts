@@ -1,6 +1,7 @@
 /** @file ASMK over one data set: index the database image by image, then rank it for every query. */
 import { Asmk } from "../../asmk/asmk.js";
 import { type IndexStatistics, indexStatistics } from "../../asmk/index-statistics.js";
+import type { InvertedFile } from "../../asmk/inverted-file.js";
 import type { Dataset } from "../../data/datasets/types.js";
 import { stopIfAsked } from "../progress.js";
 import { CachedFeatures } from "./feature-cache.js";
@@ -16,11 +17,20 @@ export interface LocalRanking extends Rankings {
   readonly indexSeconds: number;
 }
 
-/** Indexes `dataset.images` and ranks them for `dataset.queries`; `codebook` is taken from `trained`. */
-export async function rankLocal(session: Session, trained: Asmk, dataset: Dataset): Promise<LocalRanking> {
+/**
+ * Indexes `dataset.images` and ranks them for `dataset.queries`; the codebook is taken from `trained`.
+ * @param distractors an index whose images are ranked too, with negative ids
+ */
+export async function rankLocal(
+  session: Session,
+  trained: Asmk,
+  dataset: Dataset,
+  distractors?: InvertedFile,
+): Promise<LocalRanking> {
   const { log } = session;
   const asmk = new Asmk(trained.parameters, session.backend);
   asmk.useCodebook(trained.codebook);
+  if (distractors) asmk.useDistractors(distractors);
 
   const begin = performance.now();
   let id = 0;
@@ -32,17 +42,27 @@ export async function rankLocal(session: Session, trained: Asmk, dataset: Datase
   const statistics = indexStatistics(asmk.index);
   log.note(`Indexed images in ${indexSeconds.toFixed(2)}s`);
   log.detail(`IVF stats: ${JSON.stringify(statistics)}`);
+  const rankings = await queryAll(session, asmk, `${dataset.name} queries`, dataset.queries);
+  return { ...rankings, statistics, indexSeconds };
+}
 
+/** Ranks the index of `asmk` for every query; `label` is for messages. */
+export async function queryAll(
+  session: Session,
+  asmk: Asmk,
+  label: string,
+  queries: readonly Photo[],
+): Promise<Rankings> {
   const found: Awaited<ReturnType<Asmk["search"]>>[] = [];
   let seconds = 0;
-  await withLocal(session, `${dataset.name} queries`, dataset.queries, async (features) => {
+  await withLocal(session, label, queries, async (features) => {
     const start = performance.now();
     found.push(await asmk.search(features));
     seconds += secondsSince(start);
   });
   const querySeconds = seconds / found.length;
-  log.detail(`Average query time (quant+aggr+search) is ${querySeconds.toFixed(3)}s`);
-  return { ...collectRankings(found, querySeconds), statistics, indexSeconds };
+  session.log.detail(`Average query time (quant+aggr+search) is ${querySeconds.toFixed(3)}s`);
+  return collectRankings(found, querySeconds);
 }
 
 /** Runs `use` on the local features of each photo in order. */

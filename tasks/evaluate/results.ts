@@ -41,18 +41,22 @@ export interface EvalResult {
 }
 
 /** Name of a data set for files and messages: a set given as a path is known by its file's name. */
-export function datasetLabel({ name }: Dataset): string {
+export function datasetLabel({ name }: Pick<Dataset, "name">): string {
   return basename(name).replace(/\.pkl$/, "");
 }
 
-/** Writes {metadata: {query_avg_time}, query_ids, ranks, scores} as the reference does; ranks are queries × depth. */
-export function writeRanks(file: string, { queries, depth, ids, scores, querySeconds }: Rankings): void {
+/**
+ * Writes {metadata: {query_avg_time}, query_ids, ranks, scores} as the reference does; ranks are queries × depth.
+ * @param firstQuery id of the first query
+ */
+export function writeRanks(file: string, rankings: Rankings, firstQuery = 0): void {
+  const { queries, depth, ids, scores, querySeconds } = rankings;
   const pickle = writePickle({
     metadata: { query_avg_time: new PyFloat(querySeconds) },
     query_ids: new NdArray(
       "I64",
       [queries],
-      BigInt64Array.from({ length: queries }, (_, q) => BigInt(q)),
+      BigInt64Array.from({ length: queries }, (_, q) => BigInt(firstQuery + q)),
     ),
     ranks: new NdArray(
       "I64",

@@ -72,7 +72,10 @@ export async function runEvaluation(options: EvalOptions, tools: EvalTools): Pro
       });
       const model = { file: checkpoint, sha256, kind: network.kind, architecture: network.architecture };
       const result: EvalResult = { experiment, folder, model, device, results };
-      writeFileAtomic(join(folder, "results.json"), `${JSON.stringify(resultJson(result), null, 1)}\n`);
+      // Most steps of a multistep evaluation have no results, and must not hide those of an earlier run.
+      if (results.length > 0 || !params.evaluation.multistep) {
+        writeFileAtomic(join(folder, "results.json"), `${JSON.stringify(resultJson(result), null, 1)}\n`);
+      }
       return result;
     } finally {
       await opened.close();

@@ -30,6 +30,8 @@ export class ToyNetwork implements RetrievalNetwork {
     trainingScales: [1],
   };
   calls = 0;
+  /** Photos whose local and global descriptors were asked for together; each is two calls. */
+  both = 0;
   destroyed = false;
 
   constructor(private readonly milliseconds = 0) {}
@@ -64,6 +66,7 @@ export class ToyNetwork implements RetrievalNetwork {
   }
 
   async extractBoth(image: RgbImage, options: LocalOptions) {
+    this.both++;
     return { local: await this.extractLocal(image, options), global: await this.extractGlobal(image) };
   }
 
