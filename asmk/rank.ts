@@ -41,12 +41,16 @@ function sortAll(scores: Float64Array): Uint32Array {
   return order;
 }
 
+/** Fewer scores than this are sorted by comparison: the radix sort clears and sums 12,000 counters. */
+const FEW = 2048;
+
 /**
  * Stable radix sort by descending score, six passes of 11 bits over the float64 bits: ten times as fast as a comparator
- * on a million images, and ties keep the ascending order of `ids`.
+ * on a million images, and ties keep the ascending order of `ids`. Below some thousand the comparator is faster.
  */
 function sortDescending(ids: readonly number[], scores: Float64Array): Uint32Array {
   const n = ids.length;
+  if (n < FEW) return Uint32Array.from(ids).sort((a, b) => scores[b] - scores[a] || a - b);
   let order = Uint32Array.from(ids, (_, i) => i);
   let other = new Uint32Array(n);
   const keys = new Uint32Array(Float64Array.from(ids, (id) => scores[id]).buffer);
