@@ -1,6 +1,6 @@
 // What both vote kernels share: the walk over the (query word, entry) pairs, and sums that do not depend on order.
-// The including file says what a pair is worth, kernelValue(code, entry), 0 when it is below the threshold, and SUMS, the
-// number of the last binding.
+// The including file says what a pair is worth: kernelValue(codeOf(row of the query's code), entry), 0 when it is below the
+// threshold; and SUMS, the number of the last binding.
 //
 // The lists of all query words that the bound entries have are laid end to end: pair numbers 0 … pairs−1. A workgroup of
 // THREADS invocations takes TILE consecutive pairs, `firstPiece` of its tile says on which list it begins, and each
@@ -57,13 +57,15 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
   let end = min((tile + 1u) * ${TILE}u, p.pairs);
   var at = firstPiece[tile];
   var piece = pieces[at];
+  var code = codeOf(piece.code);
   for (var pair = tile * ${TILE}u + lane; pair < end; pair += ${THREADS}u) {
-    while (pair >= piece.end) {
-      at++;
+    if (pair >= piece.end) {
+      while (pair >= pieces[at].end) { at++; }
       piece = pieces[at];
+      code = codeOf(piece.code);
     }
     let entry = pair + piece.shift;
-    let value = kernelValue(piece.code, entry);
+    let value = kernelValue(code, entry);
     if (value == 0.0) { continue; }
     let image = images[entry] - p.firstImage;
     if (image < p.images) { addVote(piece.query, image, value * piece.weight); }

@@ -10,10 +10,25 @@
 @group(0) @binding(6) var<storage, read> queryCodes: array<Word>;   // [row][LENGTH]
 @group(0) @binding(7) var<storage, read> table: array<f32>;         // by distance, 32·LENGTH + 1
 
-fn kernelValue(code: u32, entry: u32) -> f32 {
+// In registers for as long as a list lasts.
+struct Code {
+  //# for i in 0..VECS
+  w${i}: Word,
+  //# end
+}
+fn codeOf(row: u32) -> Code {
+  let at = row * ${VECS}u;
+  return Code(
+    //# for i in 0..VECS
+    queryCodes[at + ${i}u],
+    //# end
+  );
+}
+
+fn kernelValue(code: Code, entry: u32) -> f32 {
   var distance = 0u;
   //# for i in 0..VECS
-  distance += onesOf(queryCodes[code * ${VECS}u + ${i}u] ^ entryCodes[entry * ${VECS}u + ${i}u]);
+  distance += onesOf(code.w${i} ^ entryCodes[entry * ${VECS}u + ${i}u]);
   //# end
   return table[distance];
 }
