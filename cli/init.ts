@@ -10,6 +10,8 @@ interface InitFlags {
   out: string;
   architecture: string;
   skipLayer: number;
+  trunk?: string;
+  strideOnFirst: boolean;
   dim: number;
   smoothing: number;
   shrinkage: number;
@@ -25,19 +27,22 @@ const HELP = `
 Examples:
   fire-gpu init photos/ --out start.safetensors
   fire-gpu init photos/ --architecture resnet18 --skip-layer 2 --image-size 224 --out small.safetensors
-The trunk is random (He initialisation by the seed), its batch norms get the statistics of the photos, its features
-a PCA whitening. .safetensors and .pth (which torch loads) can be written; convolutions in half precision.
+  fire-gpu init photos/ --trunk resnet50.pth --architecture resnet50 --out off-the-shelf.safetensors
+Without --trunk the trunk is random (He initialisation by the seed) and its batch norms get the statistics of the photos.
+The features get a PCA whitening of the photos. .safetensors and .pth (which torch loads) can be written; convolutions in half precision.
 ${EXIT_CODES}`;
 
 /** The command, for the program to add. */
 export function initCommand(): Command {
   return new Command("init")
-    .summary("make an untrained HOW network, a start for training from scratch")
-    .description("Make a HOW checkpoint with a random trunk, and statistics and whitening from photos.")
+    .summary("make a HOW network not trained for retrieval: off the shelf, or a start from scratch")
+    .description("Make a HOW checkpoint from a trunk, given or random, with a whitening learned from photos.")
     .argument("<images...>", "images, folders, and lists (.txt, .lst) with one image a line")
     .requiredOption("-o, --out <file>", "checkpoint to write, .safetensors or .pth")
     .option("--architecture <name>", "trunk", "resnet18")
     .option("--skip-layer <n>", "stages dropped from its end", parseWhole, 1)
+    .option("--trunk <file>", "checkpoint to take the trunk from, for example torchvision's ResNet (default: random)")
+    .option("--stride-on-first", "bottlenecks stride on their first 1x1, as the original ResNet-50", false)
     .option("--dim <n>", "dimension after whitening", parseCount, 128)
     .option("--smoothing <n>", "kernel of the smoothing, odd", parseCount, 3)
     .option("--shrinkage <x>", "strength of the whitening, from 0 to 1", parseFraction, 1)
@@ -51,6 +56,8 @@ export function initCommand(): Command {
     .action(async (inputs: string[], { device, memory, ...flags }: InitFlags) => {
       const options = { ...flags, inputs, progress: stderrProgress(), signal: interruptSignal() };
       const { photos } = await initModel(options, { device, memory });
-      process.stdout.write(`${flags.out}: untrained ${flags.architecture}, whitened on ${photos} photos\n`);
+      process.stdout.write(
+        `${flags.out}: ${flags.trunk === undefined ? "untrained" : "off-the-shelf"} ${flags.architecture}, whitened on ${photos} photos\n`,
+      );
     });
 }

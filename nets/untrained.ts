@@ -1,7 +1,7 @@
 /**
- * @file A HOW network that has been taught nothing but its statistics: seeded random convolutions (He et al. 2015), batch
- * norm with the means and variances of real activations, and a PCA whitening of the features that come out. A start for
- * training from scratch, and a stand-in where no trained network may be shipped.
+ * @file A HOW network that was not trained for retrieval. Its trunk is given (off the shelf, such as ImageNet's), or seeded
+ * random convolutions (He et al. 2015) whose batch norms get the means and variances of real activations; its whitening is
+ * a PCA of the features that come out. A start for training, and what training is compared with.
  */
 import { UsageError } from "../base/errors.js";
 import type { RgbImage } from "../base/image.js";
@@ -33,6 +33,10 @@ export interface UntrainedOptions {
   /** Strength of the whitening: 1 makes all components equally long, 0 only rotates. */
   readonly shrinkage: number;
   readonly seed: number;
+  /** Weights of a trained trunk by their names in HOW's module (`features.…`); without them they are random by the seed. */
+  readonly trunk?: ReadonlyMap<string, HostTensor>;
+  /** The stride of a bottleneck stage sits on its first 1×1, as in the original ResNet-50 (nets/resnet.ts). */
+  readonly strideOnFirst?: boolean;
   readonly runtime: RuntimeParams;
 }
 
@@ -60,7 +64,7 @@ export async function untrainedHow(
   const trunk: NetParams = {
     architecture,
     skip_layer: skipLayer,
-    stride_on_first: false,
+    stride_on_first: options.strideOnFirst ?? false,
     smoothing: { kernel_size: options.smoothing },
     runtime: {
       mean_std: runtime.meanStd as [number[], number[]],
@@ -70,9 +74,9 @@ export async function untrainedHow(
       training_scales: runtime.trainingScales,
     },
   };
-  const tensors = new Map<string, HostTensor>();
+  const tensors = new Map(options.trunk);
   const settled = new Set<string>();
-  for (let layers = 1; settled.size < layers; ) {
+  for (let layers = 1; !options.trunk && settled.size < layers; ) {
     layers = await withTrunk(device, tensors, options.seed, trunk, async (network, names) => {
       onStep(settled.size, names.size + 1);
       await settleNext(device, network, photos, tensors, names, settled);

@@ -1,9 +1,14 @@
-/** @file `fire-gpu init`: a HOW checkpoint with a random trunk whose statistics and whitening come from photos. */
+/** @file `fire-gpu init`: a HOW checkpoint from a given or random trunk, whose whitening comes from photos. */
+import { basename } from "node:path";
 import { UsageError } from "../base/errors.js";
 import type { RgbImage } from "../base/image.js";
+import type { HostTensor } from "../base/tensor.js";
 import { ImageLoader } from "../data/loader.js";
+import { parseNetParams } from "../nets/params.js";
 import { untrainedHow } from "../nets/untrained.js";
+import { openCheckpoint } from "../nets/weights/checkpoint.js";
 import { saveCheckpoint } from "../nets/weights/save.js";
+import { startState } from "../nets/weights/start.js";
 import { findImages } from "./extract.js";
 import { type DeviceChoice, openChosen, softwareNotice } from "./open-model.js";
 import { type Progress, type Stage, stopIfAsked } from "./progress.js";
@@ -22,6 +27,9 @@ export interface InitOptions {
   readonly out: string;
   readonly architecture: string;
   readonly skipLayer: number;
+  /** A checkpoint to take the trunk from, such as torchvision's ResNet; without it the trunk is random. */
+  readonly trunk?: string;
+  readonly strideOnFirst: boolean;
   readonly dim: number;
   readonly smoothing: number;
   readonly shrinkage: number;
@@ -40,6 +48,7 @@ export async function initModel(options: InitOptions, choice: DeviceChoice): Pro
   const paths = findImages(options.inputs);
   if (paths.length > MOST_PHOTOS)
     throw new UsageError("TooManyPhotos", `init: expected at most ${MOST_PHOTOS} photos, got ${paths.length}`);
+  const trunk = options.trunk === undefined ? undefined : givenTrunk(options.trunk, options);
   const photos = await loadAll(paths, options.imageSize);
   const device = await openChosen(choice, 0);
   let stage: Stage | undefined;
@@ -48,19 +57,34 @@ export async function initModel(options: InitOptions, choice: DeviceChoice): Pro
     if (notice) progress.note(notice);
     const { imageSize, featuresNum, scales } = options;
     const runtime = { meanStd: MEAN_STD, imageSize, featuresNum, scales: [...scales], trainingScales: [1] };
-    const { stateDict, netParams } = await untrainedHow(device, { ...options, runtime }, photos, (step, total) => {
-      stopIfAsked(signal);
-      stage ??= progress.stage("layers", total);
-      if (step > 0) stage.advance();
-    });
+    const { stateDict, netParams } = await untrainedHow(
+      device,
+      { ...options, trunk, runtime },
+      photos,
+      (step, total) => {
+        stopIfAsked(signal);
+        stage ??= progress.stage("layers", total);
+        if (step > 0) stage.advance();
+      },
+    );
     stage?.advance();
-    const training = `untrained: random trunk (seed ${seed}), statistics and whitening learned from ${photos.length} photos`;
+    const origin =
+      options.trunk === undefined
+        ? `random trunk (seed ${seed}) with the statistics`
+        : `trunk of ${basename(options.trunk)} with the whitening`;
+    const training = `not trained for retrieval: ${origin} of ${photos.length} photos`;
     saveCheckpoint(out, { version: "how/2020", netParams, stateDict, meta: { training } });
   } finally {
     stage?.end();
     device.close();
   }
   return { photos: photos.length };
+}
+
+/** The trunk's tensors under HOW's names. @throws FileFormatError when the file is no such trunk */
+function givenTrunk(file: string, { architecture, skipLayer, seed }: InitOptions): ReadonlyMap<string, HostTensor> {
+  const params = parseNetParams({ architecture, skip_layer: skipLayer }, file);
+  return startState("how", params, openCheckpoint(file), seed).state;
 }
 
 async function loadAll(paths: readonly string[], imageSize: number): Promise<RgbImage[]> {
