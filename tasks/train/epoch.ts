@@ -27,7 +27,7 @@ export function stepsOf(tuples: number, batchSize: number): number {
 
 /**
  * Does the steps that are left of the epoch; `run.state` follows.
- * @throws NumericError when a loss, gradient or weight is no number or explodes; Interrupted with the state saved
+ * @throws NumericError when a loss, gradient or weight is no number or explodes; Interrupted with the state of the last step saved
  */
 export async function trainEpoch(session: TrainSession, run: TrainRun): Promise<void> {
   const { settings, log, loader, signal } = session;
@@ -53,6 +53,11 @@ export async function trainEpoch(session: TrainSession, run: TrainRun): Promise<
       let { sums } = run.state;
       let last: TupleLoss = { total: 0, terms: {} };
       for (let b = 0; b < batchSize; b++) {
+        // Weights change at the step only: in the middle of a batch the state is still that of the last step.
+        if (signal?.aborted) {
+          await run.save();
+          throw new Interrupted();
+        }
         const asked = performance.now();
         const tuple = await nextTuple(source, width);
         waited += performance.now() - asked;
@@ -70,10 +75,6 @@ export async function trainEpoch(session: TrainSession, run: TrainRun): Promise<
         const terms = Object.fromEntries(Object.entries(sums.terms).map(([k, v]) => [k, v / sums.tuples]));
         const imagesPerSecond = (sums.tuples * width) / sums.stepSeconds;
         run.metrics.append({ kind: "step", epoch, step, steps, loss: meanLoss(sums), terms, imagesPerSecond });
-      }
-      if (signal?.aborted) {
-        await run.save();
-        throw new Interrupted();
       }
       if (step < steps) await run.saveIfDue();
     }

@@ -1,7 +1,7 @@
 /** @file The training set of a configuration, whatever form it has. */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { loadTrainingSet } from "../../data/datasets/training.js";
+import { basename, join } from "node:path";
+import { loadTrainingSet, trainingSetNames } from "../../data/datasets/training.js";
 import type { TrainingSet } from "../../data/datasets/types.js";
 import { readLandmarkSet } from "../../data/landmarks/read.js";
 import { renderedTrainingSet } from "../../data/tuples/rendered.js";
@@ -24,6 +24,8 @@ export async function openTrainingSet(
 
 function readSet(name: string, split: "train" | "val", images: string | undefined, root: string): TrainingSet {
   if (images === undefined) return loadTrainingSet(name, { root, split });
-  if (existsSync(join(images, "landmarks.json"))) return renderedTrainingSet(name, images, readLandmarkSet(images));
-  return loadTrainingSet({ name, images }, { root });
+  // A name that was left at its default would be that of another set.
+  const own = trainingSetNames.some((known) => known === name) ? basename(images) : name;
+  if (existsSync(join(images, "landmarks.json"))) return renderedTrainingSet(own, images, readLandmarkSet(images));
+  return loadTrainingSet({ name: own, images }, { root });
 }

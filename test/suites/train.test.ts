@@ -225,14 +225,16 @@ test("mining that was interrupted continues with the descriptors it had", async 
   assert.ok(first >= 6, `continued after ${first} images`);
 });
 
-test("the signal stops after a step with the state saved, and the next run ends alike", async () => {
+test("the signal stops between tuples with the last step saved, and the next run ends alike", async () => {
   const whole = fresh();
   await run(whole.config);
   const stopped = fresh();
   const controller = new AbortController();
+  let tuples = 0;
   const progress: Progress = {
     note() {},
-    stage: (label) => ({ advance: () => label === "training 2" && controller.abort(), end() {} }),
+    // The sixth tuple is the first of the second step.
+    stage: (label) => ({ advance: () => label === "training 2" && ++tuples === 6 && controller.abort(), end() {} }),
   };
   const error = await failure(stopped.config, { signal: controller.signal, progress });
   assert.instance(error, Interrupted);
