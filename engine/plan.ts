@@ -31,11 +31,17 @@ export class Plan {
   }
 }
 
-const PLANS_KEPT = 16;
+/** How many plans a device keeps. */
+export const PLANS_KEPT = 16;
 
 /** The most recently used plans by key (network and input shape). Owns them: a plan it drops must not be run again. */
 export class PlanCache {
   private readonly plans = new Map<string, Plan>();
+
+  /** Number of plans now. */
+  get size(): number {
+    return this.plans.size;
+  }
 
   /** The plan of that key, built at the first call. */
   get(key: string, build: () => Plan): Plan {

@@ -31,14 +31,15 @@ export function loadNetwork(device: Device, checkpoint: string | Checkpoint): Re
   const params = parseNetParams(netParams, file);
   const state = new State(stateDict, file);
   const store = new InferenceStore(device, state);
-  const network = kind === "fire" ? new FireNetwork(store, params) : new HowNetwork(store, params);
   try {
+    const network = kind === "fire" ? new FireNetwork(store, params) : new HowNetwork(store, params);
     state.finish();
+    return network;
   } catch (e) {
-    network.destroy();
+    // a constructor that refuses its parameters has uploaded the weights before them
+    store.free();
     throw e;
   }
-  return network;
 }
 
 function describe(kind: Checkpoint["kind"]): string {
