@@ -64,13 +64,15 @@ function benchText(report: BenchReport): string {
 
 function rooflineTable(rows: readonly BenchRow[]): string {
   return formatTable([
-    ["", "ms", "min", "±", "cold", "GFLOP/s", "GB/s", "% of peak", "% of copy"],
+    ["", "ms", "min", "±", "cold", "CPU ms", "host", "GFLOP/s", "GB/s", "% of peak", "% of copy"],
     ...rows.map(({ section, name, ms, flops, gflops, gbs, ofPeak }) => [
       `${section} ${name}`,
       short(ms.median),
       short(ms.min),
       percent(ms.spread),
       short(ms.cold),
+      short(ms.cpu),
+      ms.host === null ? "–" : percent(ms.host / ms.median),
       flops ? short(gflops) : "–",
       short(gbs),
       ofPeak ? percent(ofPeak.arithmetic) : "–",

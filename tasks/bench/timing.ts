@@ -2,6 +2,7 @@
  * @file Timing of work on a machine that is never quiet: all candidates of a section take turns, so that a neighbour's
  * load falls on all of them, and medians are reported with their spread. Only ratios inside one such run mean anything.
  */
+import { readFileSync } from "node:fs";
 import type { Cost } from "../../engine/profiler.js";
 
 /** Something to be timed. */
@@ -26,6 +27,10 @@ export interface Timing {
   readonly samples: number;
   /** Runs that shared one wait in each sample. */
   readonly batch: number;
+  /** Processor time of the whole process: of a software driver the better measure under a neighbour's load. Median. */
+  readonly cpu: number;
+  /** Processor time of the thread that records and waits; null where the system does not tell. Median. */
+  readonly host: number | null;
   /** The first run in this process: compilation of its kernels included, where no earlier row had compiled them. */
   readonly cold: number;
 }
@@ -44,22 +49,59 @@ export async function alternate(
 ): Promise<Timing[]> {
   const states = [];
   for (const c of cases) {
-    const cold = await sample(c, 1);
-    const warm = c.record ? await sample(c, 1) : cold;
+    const cold = (await sample(c, 1)).ms;
+    const warm = c.record ? (await sample(c, 1)).ms : cold;
     const batch = c.record ? Math.min(MOST_BATCH, Math.max(1, Math.ceil(LEAST_SAMPLE_MS / warm))) : 1;
-    states.push({ c, cold, batch, rounds: warm > LONG_CASE_MS ? Math.min(3, rounds) : rounds, ms: [] as number[] });
+    states.push({
+      c,
+      cold,
+      batch,
+      rounds: warm > LONG_CASE_MS ? Math.min(3, rounds) : rounds,
+      samples: [] as Sample[],
+    });
     news(`${c.section} ${c.name}: first run ${cold.toFixed(1)} ms`);
   }
   for (let round = 0; round < rounds; round++)
-    for (const s of states) if (round < s.rounds) s.ms.push((await sample(s.c, s.batch)) / s.batch);
-  return states.map(({ ms, cold, batch }) => ({ ...summary(ms), samples: ms.length, batch, cold }));
+    for (const s of states) if (round < s.rounds) s.samples.push(await sample(s.c, s.batch));
+  return states.map(({ samples, cold, batch }) => ({
+    ...summary(samples.map((s) => s.ms)),
+    cpu: summary(samples.map((s) => s.cpu)).median,
+    host: samples[0].host === null ? null : summary(samples.map((s) => s.host!)).median,
+    samples: samples.length,
+    batch,
+    cold,
+  }));
 }
 
-async function sample(c: BenchCase, batch: number): Promise<number> {
+interface Sample {
+  readonly ms: number;
+  readonly cpu: number;
+  readonly host: number | null;
+}
+
+async function sample(c: BenchCase, batch: number): Promise<Sample> {
+  const cpu = process.cpuUsage();
+  const host = hostThreadMs();
   const begin = performance.now();
   for (let i = 0; i < batch && c.record; i++) c.record();
   await c.finish();
-  return performance.now() - begin;
+  const ms = performance.now() - begin;
+  const used = process.cpuUsage(cpu);
+  const hostEnd = hostThreadMs();
+  return {
+    ms: ms / batch,
+    cpu: (used.user + used.system) / 1000 / batch,
+    host: host === null || hostEnd === null ? null : (hostEnd - host) / batch,
+  };
+}
+
+/** Processor time of the main thread so far, as Linux counts it. */
+function hostThreadMs(): number | null {
+  try {
+    return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, "utf8").split(" ")[0]) / 1e6;
+  } catch {
+    return null;
+  }
 }
 
 /** Median, minimum and relative spread of at least one number. */

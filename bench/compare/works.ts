@@ -1,0 +1,216 @@
+/**
+ * @file The work that engines are compared on, as data that every process makes for itself from the same generator:
+ * a graph of convolutions, a matrix product, codes to search, vectors to quantise.
+ */
+
+import type { HostTensor } from "../../base/tensor.js";
+import { toFloat32 } from "../../base/tensor.js";
+import { parseNetParams } from "../../nets/params.js";
+import { BN_EPSILON } from "../../nets/weight-store.js";
+import { generateValues } from "../../nets/weights/generator.js";
+import { initialState } from "../../nets/weights/initial.js";
+import { randomCodes } from "../../tasks/bench/asmk.js";
+
+/** One step; `input`, `residual` and `output` are names of values, the first value is "image". */
+export interface ConvNode {
+  readonly kind: "conv";
+  readonly input: string;
+  readonly output: string;
+  /** [O, I, k, k] with batch norm folded in. */
+  readonly weight: Float32Array;
+  readonly bias: Float32Array;
+  readonly outChannels: number;
+  readonly inChannels: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly pad: number;
+  /** Added before the ReLU. */
+  readonly residual?: string;
+  readonly relu: boolean;
+}
+
+/** 3×3 stride 2 with one pixel of padding. */
+export interface PoolNode {
+  readonly kind: "maxpool";
+  readonly input: string;
+  readonly output: string;
+}
+
+export type GraphNode = ConvNode | PoolNode;
+
+export interface GraphWork {
+  readonly kind: "graph";
+  /** [height, width, channels] of "image". */
+  readonly size: readonly [number, number, number];
+  /** NHWC. */
+  readonly image: Float32Array;
+  readonly nodes: readonly GraphNode[];
+}
+
+export interface MatmulWork {
+  readonly kind: "matmul";
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly left: Float32Array;
+  readonly right: Float32Array;
+}
+
+export interface HammingWork {
+  readonly kind: "hamming";
+  readonly codes: Uint32Array;
+  readonly queries: Uint32Array;
+  /** u32 a code. */
+  readonly length: number;
+  readonly neighbours: number;
+}
+
+export interface QuantiseWork {
+  readonly kind: "quantise";
+  readonly vectors: Float32Array;
+  readonly words: Float32Array;
+  readonly dim: number;
+  readonly nearest: number;
+}
+
+export type Work = GraphWork | MatmulWork | HammingWork | QuantiseWork;
+
+/** A comparison: what is done, and by whom beside us. */
+export interface Comparison {
+  readonly title: string;
+  readonly peers: readonly string[];
+  readonly make: (mini: boolean) => Work;
+}
+
+const GPU_PEERS = ["tfjs-webgpu", "ort-web-webgpu"];
+const CPU_PEERS = ["tfjs-wasm", "ort-web-wasm", "ort-node"];
+const OP_PEERS = ["jax-webgpu", ...GPU_PEERS, ...CPU_PEERS];
+
+/** All comparisons by the names that --only takes. */
+export const COMPARISONS: Readonly<Record<string, Comparison>> = {
+  resnet50: {
+    title: "ResNet-50 without layer4, 256×256×3, batch 1",
+    peers: [...GPU_PEERS, ...CPU_PEERS],
+    make: (mini) => resnet(mini ? 32 : 256),
+  },
+  matmul: { title: "matrix product 512³", peers: OP_PEERS, make: (mini) => matmul(mini ? 32 : 512) },
+  conv3x64: {
+    title: "convolution 3×3, 64→64 channels, 64×64",
+    peers: OP_PEERS,
+    make: (mini) => convolution(mini ? 8 : 64, 64, 64, 3),
+  },
+  conv3x256: {
+    title: "convolution 3×3, 256→256 channels, 16×16",
+    peers: OP_PEERS,
+    make: (mini) => convolution(mini ? 4 : 16, 256, 256, 3),
+  },
+  conv1: {
+    title: "convolution 1×1, 64→256 channels, 64×64",
+    peers: OP_PEERS,
+    make: (mini) => convolution(mini ? 8 : 64, 64, 256, 1),
+  },
+  hamming: {
+    title: "Hamming, 10⁶ codes of 128 bits, 96 queries, 10 nearest",
+    peers: ["plain-js"],
+    make: (mini) => ({
+      kind: "hamming",
+      codes: randomCodes(mini ? 1000 : 1e6, 1),
+      queries: randomCodes(96, 2),
+      length: 4,
+      neighbours: 10,
+    }),
+  },
+  quantise: {
+    title: "quantise 1,000 vectors of 128 in 65,536 words, 5 nearest",
+    peers: ["ort-node"],
+    make: (mini) => ({
+      kind: "quantise",
+      vectors: generateValues(2, "vectors", (mini ? 20 : 1000) * 128, 1, 0),
+      words: generateValues(1, "words", (mini ? 256 : 65536) * 128, 1, 0),
+      dim: 128,
+      nearest: 5,
+    }),
+  },
+};
+
+function matmul(n: number): MatmulWork {
+  const left = generateValues(1, "left", n * n, 1, 0);
+  return { kind: "matmul", m: n, n, k: n, left, right: generateValues(1, "right", n * n, 1, 0) };
+}
+
+function convolution(side: number, inChannels: number, outChannels: number, kernel: number): GraphWork {
+  const weights = outChannels * inChannels * kernel * kernel;
+  return {
+    kind: "graph",
+    size: [side, side, inChannels],
+    image: generateValues(1, "image", side * side * inChannels, 1, 0),
+    nodes: [
+      {
+        kind: "conv",
+        input: "image",
+        output: "y",
+        weight: generateValues(1, "weight", weights, 0.1, 0),
+        bias: generateValues(1, "bias", outChannels, 1, 0),
+        outChannels,
+        inChannels,
+        kernel,
+        stride: 1,
+        pad: (kernel - 1) / 2,
+        relu: false,
+      },
+    ],
+  };
+}
+
+/** The trunk of FIRe: conv1, maxpool, layer1 … layer3 of ResNet-50 with batch norm folded. */
+function resnet(side: number): GraphWork {
+  const params = parseNetParams({ architecture: "resnet50", skip_layer: 1 }, "bench");
+  const state = initialState("how", params, 3);
+  const nodes: GraphNode[] = [];
+  const conv = (
+    input: string,
+    output: string,
+    names: [conv: string, bn: string],
+    stride: number,
+    rest: { relu: boolean; residual?: string },
+  ) => {
+    const shape = state.get(`features.${names[0]}.weight`)!.shape;
+    const folded = fold(state, names);
+    const [outChannels, inChannels, kernel] = shape;
+    const pad = (kernel - 1) / 2;
+    nodes.push({ kind: "conv", input, output, ...folded, outChannels, inChannels, kernel, stride, pad, ...rest });
+    return output;
+  };
+  let x = conv("image", "stem", ["0", "1"], 2, { relu: true });
+  nodes.push({ kind: "maxpool", input: x, output: "pool" });
+  x = "pool";
+  [3, 4, 6].forEach((blocks, stage) => {
+    for (let b = 0; b < blocks; b++) {
+      const at = `${4 + stage}.${b}`;
+      const stride = b === 0 && stage > 0 ? 2 : 1;
+      const y1 = conv(x, `${at}a`, [`${at}.conv1`, `${at}.bn1`], 1, { relu: true });
+      const y2 = conv(y1, `${at}b`, [`${at}.conv2`, `${at}.bn2`], stride, { relu: true });
+      const shortcut: [string, string] = [`${at}.downsample.0`, `${at}.downsample.1`];
+      const residual = b === 0 ? conv(x, `${at}s`, shortcut, stride, { relu: false }) : x;
+      x = conv(y2, `${at}c`, [`${at}.conv3`, `${at}.bn3`], 1, { relu: true, residual });
+    }
+  });
+  return {
+    kind: "graph",
+    size: [side, side, 3],
+    image: generateValues(1, "image", side * side * 3, 1, 0),
+    nodes,
+  };
+}
+
+function fold(state: Map<string, HostTensor>, [conv, bn]: [string, string]) {
+  const get = (name: string) => toFloat32(state.get(`features.${name}`)!);
+  const [raw, gamma, beta] = [get(`${conv}.weight`), get(`${bn}.weight`), get(`${bn}.bias`)];
+  const [mean, variance] = [get(`${bn}.running_mean`), get(`${bn}.running_var`)];
+  const scale = gamma.map((g, o) => g / Math.sqrt(variance[o] + BN_EPSILON));
+  const per = raw.length / scale.length;
+  return {
+    weight: raw.map((w, i) => w * scale[Math.floor(i / per)]),
+    bias: beta.map((b, o) => b - mean[o] * scale[o]),
+  };
+}
