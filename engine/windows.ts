@@ -55,3 +55,12 @@ export function rowStrips(device: Device, rule: StripRule): Strip[] {
     `engine: one row exceeds a binding — expected at most ${limit} bytes, got ${Math.max(rule.outRowBytes, rule.inRowBytes)}`,
   );
 }
+
+/** For ops that bind their tensors whole. @throws Error when one of them exceeds what a binding may have */
+export function wholeBindings(device: Device, op: string, ...tensors: readonly Tensor[]): void {
+  for (const { shape, bytes } of tensors)
+    if (bytes > device.maxBinding)
+      throw new Error(
+        `${op}: tensor [${shape.join(", ")}] — expected at most ${device.maxBinding} bytes, the largest binding of this device, got ${bytes}`,
+      );
+}

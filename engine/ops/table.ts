@@ -3,10 +3,13 @@ import { compete } from "./compete.js";
 import { conv2d } from "./conv2d.js";
 import { divideRows } from "./divide-rows.js";
 import { foldBias, foldWeight } from "./fold.js";
+import { gem } from "./gem.js";
+import { l2Normalise } from "./l2-normalise.js";
 import { layerNorm } from "./layer-norm.js";
 import { normalise } from "./normalise.js";
 import { packPanels } from "./pack.js";
 import { averagePool, maxPool } from "./pool.js";
+import { mac, regionSum, spoc } from "./region-pool.js";
 import { resize } from "./resize.js";
 import { rowNorm, rowSum } from "./row-reduce.js";
 import { gatherRows, weightedSum } from "./select.js";
@@ -19,13 +22,18 @@ export const ops = {
   foldBias,
   foldWeight,
   gatherRows,
+  gem,
+  l2Normalise,
   layerNorm,
+  mac,
   maxPool,
   normalise,
   packPanels,
+  regionSum,
   resize,
   rowNorm,
   rowSum,
+  spoc,
   weightedSum,
 } as const;
 

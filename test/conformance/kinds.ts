@@ -20,5 +20,6 @@ export const kinds: Record<string, () => Promise<CaseHandler>> = {
   pca_whitening: async () => (await import("./kinds/pca_whitening.js")).default,
   hard_negatives: async () => (await import("./kinds/hard_negatives.js")).default,
   fire_train_step: async () => (await import("./kinds/fire_train_step.js")).default,
+  gem_variants: async () => (await import("./kinds/gem_variants.js")).default,
   how_train_step: async () => (await import("./kinds/how_train_step.js")).default,
 };

@@ -3,11 +3,15 @@
  * Errors are normalised mean square error (‖y−r‖²/‖r‖²) and max-abs relative to the largest reference value.
  */
 
-import { type Array64, type Op, size } from "../../engine/op.js";
+import type { Array64, Op } from "../../engine/op.js";
 import { type ConvVariant, conv2d } from "../../engine/ops/conv2d.js";
 import { oihw, packPanels, rightMatrix, rightTransposed } from "../../engine/ops/pack.js";
 import { axisTable } from "../../engine/ops/resize.js";
 import { type OpName, ops } from "../../engine/ops/table.js";
+import { list, values } from "./case-values.js";
+import { poolCases } from "./pool-cases.js";
+
+export { values };
 
 export interface OpCase {
   readonly op: OpName;
@@ -22,15 +26,6 @@ export interface OpCase {
   /** Largest NMSE allowed. Default 1e-12: float32 rounding of sums up to some thousand terms, squared. */
   readonly nmse?: number;
 }
-
-/** Deterministic values in (−1, 1): sine of a fast irrational rotation, so no two are alike and none is extreme. */
-export function values(shape: readonly number[], seed: number, scale = 1): Array64 {
-  const data = new Float64Array(size(shape));
-  for (let i = 0; i < data.length; i++) data[i] = Math.fround(scale * Math.sin(1.7 + seed * 12.9898 + i * 78.233));
-  return { shape, data };
-}
-
-const list = (shape: readonly number[], data: ArrayLike<number>): Array64 => ({ shape, data: Float64Array.from(data) });
 
 const allVariants = ["subgroup", "workgroup", "registers"] as const;
 
@@ -245,6 +240,7 @@ export const opCases: readonly OpCase[] = [
     attrs: none,
     inputs: () => [values([150, 20], 1), values([150], 2)],
   },
+  ...poolCases,
 ];
 
 export function opOf(c: OpCase): Op<unknown> {
