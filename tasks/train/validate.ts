@@ -5,7 +5,7 @@ import { loadDataset } from "../../data/datasets/load.js";
 import type { Trainer } from "../../nets/train/trainer.js";
 import type { EvalParams } from "../config/eval-schema.js";
 import { evaluate } from "../evaluate/evaluate.js";
-import type { DatasetResult } from "../evaluate/results.js";
+import { type DatasetResult, datasetLabel } from "../evaluate/results.js";
 import { headlineMap } from "../metrics/protocol.js";
 import { scoreKeys } from "../metrics/score-report.js";
 import { type History, isDue, type Series, type ValidationPlan } from "./history.js";
@@ -16,7 +16,8 @@ import type { TrainSettings } from "./settings.js";
 export function validationPlans({ params: { validation } }: TrainSettings): Record<"local" | "global", ValidationPlan> {
   const plan = (section: { frequency: number | null; datasets: readonly (string | { name: string })[] }) => ({
     frequency: section.frequency,
-    datasets: section.datasets.map((d) => (typeof d === "string" ? d : d.name)),
+    // As results name them: a set given as a path is known by its file.
+    datasets: section.datasets.map((d) => datasetLabel({ name: typeof d === "string" ? d : d.name })),
   });
   return { local: plan(validation.local_descriptor), global: plan(validation.global_descriptor) };
 }

@@ -174,11 +174,9 @@ test("a training killed again and again ends with the same bytes as an undisturb
   const stages: [string, number][] = [
     ["whitening", 3],
     ["mining 1", 5],
-    ["mining 1", 1],
     ["training 1", 12],
     ["mining 2", 20],
     ["training 2", 4],
-    ["training 2", 30],
     ["codebook", 2],
     ["toy database", 3],
     ["training 4", 21],
