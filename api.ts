@@ -43,6 +43,10 @@ export {
 } from "./data/landmarks/render.js";
 export { ImageLoader, type ImageRequest, type LoadedImage, type LoadOptions, loadImages } from "./data/loader.js";
 export { type Box, type Size, thumbnail, thumbnailSize } from "./data/resize.js";
+export { type DrawSizes, drawEpoch, type EpochDraw } from "./data/tuples/draw.js";
+export { HardNegatives, type MinedNegatives } from "./data/tuples/hard-negatives.js";
+export { renderedTrainingSet } from "./data/tuples/rendered.js";
+export { RandomStream } from "./data/tuples/stream.js";
 // ── networks on a device
 export type { Capabilities } from "./engine/adapter.js";
 export { listAdapters } from "./engine/adapter.js";
@@ -55,6 +59,9 @@ export { encodeSafetensors, readSafetensors, Safetensors } from "./formats/safet
 export { readTorch } from "./formats/torch.js";
 export { writeTorch } from "./formats/torch-write.js";
 export { loadNetwork } from "./nets/load.js";
+export { contrastiveLoss, type LossAndGradients } from "./nets/losses/contrastive.js";
+export { decorrelationLoss } from "./nets/losses/decorrelation.js";
+export { type SuperfeatureLossOptions, superfeatureLoss } from "./nets/losses/superfeature.js";
 export type { LocalFeatures, LocalOptions, RetrievalNetwork, RuntimeParams } from "./nets/network.js";
 export { type UntrainedNetwork, type UntrainedOptions, untrainedHow } from "./nets/untrained.js";
 export {
@@ -90,3 +97,9 @@ export { type DeviceChoice, type OpenModel, openModel } from "./tasks/open-model
 export { Interrupted, type Progress, type Stage, silent } from "./tasks/progress.js";
 export { collectSection, type ReportLimits, type Section } from "./tasks/report/collect.js";
 export { writeReport } from "./tasks/report/write.js";
+// ── training
+export { openWorkbench } from "./tasks/train/device-workbench.js";
+export type { Estimate } from "./tasks/train/estimate.js";
+export type { History } from "./tasks/train/history.js";
+export { runTraining, type TrainOptions, type TrainResult } from "./tasks/train/run.js";
+export type { TrainTools, Workbench } from "./tasks/train/workbench.js";
