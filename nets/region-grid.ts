@@ -44,7 +44,10 @@ function extraRegions(short: number, long: number): number {
   return best + 1;
 }
 
-/** First cells of `count` regions of `side` cells spread over `length`; centres are floored, hence the half side. */
+/**
+ * First cells of `count` regions of `side` cells spread over `length`. The reference floors centres, so it adds the half
+ * side and takes it away again; in float32 that can round a start that is nearly whole.
+ */
 function starts(length: number, side: number, count: number): number[] {
   const half = Math.floor(side / 2 - 1);
   const stride = count > 1 ? f32((length - side) / (count - 1)) : 0;

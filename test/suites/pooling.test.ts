@@ -1,4 +1,4 @@
-/** @file Pooling: the grid of regions, ties, extreme exponents, limits, plans, and the poolings of networks both ways. */
+/** @file Pooling: ties, extreme exponents, limits, plans, and the poolings of networks both ways. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { f32Tensor } from "../../base/tensor.js";
@@ -7,7 +7,7 @@ import { Inference } from "../../engine/exec.js";
 import { type Op, run } from "../../engine/op.js";
 import { gem } from "../../engine/ops/gem.js";
 import { mac, spoc } from "../../engine/ops/region-pool.js";
-import type { Region, RegionAttrs } from "../../engine/ops/regions.js";
+import type { RegionAttrs } from "../../engine/ops/regions.js";
 import { Tape } from "../../engine/tape.js";
 import type { Tensor } from "../../engine/tensor.js";
 import { buildPooling, Rmac, Rpool } from "../../nets/pooling.js";
@@ -39,60 +39,6 @@ async function both<A>(op: Op<A>, inputs: readonly Tensor[], attrs: A): Promise<
   free(seed, ...gradients.values());
   return all;
 }
-
-const sides = (grid: readonly Region[]) => [...new Set(grid.map((r) => r.h))];
-const starts = (grid: readonly Region[], side: number, axis: "x0" | "y0") => [
-  ...new Set(grid.filter((r) => r.h === side).map((r) => r[axis])),
-];
-
-test("the region grid has the reference's figures", () => {
-  const square = regionGrid(32, 32);
-  assert.is(square.length, 14);
-  assert.equal(sides(square), [32, 21, 16]);
-  assert.equal(
-    sides(square).map((s) => starts(square, s, "x0")),
-    [[0], [0, 11], [0, 8, 16]],
-  );
-  const wide = regionGrid(24, 32);
-  assert.is(wide.length + 1, 21);
-  assert.equal(sides(wide), [24, 16, 12]);
-  assert.equal(
-    sides(wide).map((s) => starts(wide, s, "x0")),
-    [
-      [0, 8],
-      [0, 8, 16],
-      [0, 6, 13, 20],
-    ],
-  );
-  assert.equal(
-    sides(wide).map((s) => starts(wide, s, "y0")),
-    [[0], [0, 8], [0, 6, 12]],
-  );
-  assert.is(regionGrid(10, 32).length + 1, 39);
-  // rows outer
-  assert.equal(
-    wide.slice(2, 6).map((r) => [r.y0, r.x0]),
-    [
-      [0, 0],
-      [0, 8],
-      [0, 16],
-      [8, 0],
-    ],
-  );
-});
-
-test("regions lie inside maps of any size, and lie transposed on a transposed map", () => {
-  for (let H = 1; H <= 40; H++)
-    for (let W = 1; W <= 40; W++) {
-      const grid = regionGrid(H, W);
-      assert.ok(grid.length >= 1, `${H}x${W}`);
-      for (const { y0, x0, h, w } of grid)
-        assert.ok(y0 >= 0 && x0 >= 0 && h === w && y0 + h <= H && x0 + w <= W, `${H}x${W}: ${[y0, x0, h, w]}`);
-      const key = (y: number, x: number, side: number) => `${side}/${y},${x}`;
-      const turned = regionGrid(W, H).map((r) => key(r.x0, r.y0, r.h));
-      assert.equal(turned.sort(), grid.map((r) => key(r.y0, r.x0, r.h)).sort(), `${H}x${W}`);
-    }
-});
 
 test("a maximum that several cells share sends its gradient to the first of them in row-major order", async () => {
   // channel 0: a tie in one row; 1: in one column; 2: all zeros, a dead channel; 3: no tie
