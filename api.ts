@@ -95,8 +95,8 @@ export { type MeanScore, meanAveragePrecision } from "./tasks/metrics/mean-avera
 export { type DatasetScore, headlineMap, scorePlain, scoreRevisited } from "./tasks/metrics/protocol.js";
 export { type DeviceChoice, type OpenModel, openModel } from "./tasks/open-model.js";
 export { Interrupted, type Progress, type Stage, silent } from "./tasks/progress.js";
-export { collectSection, type ReportLimits, type Section } from "./tasks/report/collect.js";
-export { writeReport } from "./tasks/report/write.js";
+export type { ReportLimits, Section } from "./tasks/report/collect.js";
+export { collectReport, reportHead, writeReport } from "./tasks/report/write.js";
 // ── training
 export { openWorkbench } from "./tasks/train/device-workbench.js";
 export type { Estimate } from "./tasks/train/estimate.js";

@@ -9,6 +9,7 @@ import { runDownloadUrl } from "../tasks/download.js";
 import { resultJson } from "../tasks/evaluate/results.js";
 import { runEvaluation } from "../tasks/evaluate/run.js";
 import { openModel } from "../tasks/open-model.js";
+import { collectReport, reportHead, writeReport } from "../tasks/report/write.js";
 import { perQueryTables, scoreTable } from "./eval-table.js";
 import { EXIT_CODES } from "./failure.js";
 import { interruptSignal } from "./interrupt.js";
@@ -32,6 +33,7 @@ interface EvalFlags {
   memory?: number;
   json?: boolean;
   perQuery?: boolean;
+  html?: string;
 }
 
 /** Each option that stands for a key of the file. */
@@ -80,6 +82,7 @@ export function evalCommand(): Command {
     .option("--device <which>", "see fire-gpu devices")
     .option("--memory <bytes>", "GPU memory to hold at most, for example 2G", parseBytes)
     .option("--per-query", "print the average precision of every query")
+    .option("--html <file>", "write a page that shows the best places of the first queries")
     .option("--json", "print the results as JSON")
     .addHelpText("after", HELP)
     .action(runEval);
@@ -89,13 +92,15 @@ async function runEval(config: string, flags: EvalFlags): Promise<void> {
   const progress = stderrProgress();
   const signal = interruptSignal();
   const choice = { device: flags.device, memory: flags.memory };
+  const { sections, onRanked } = collectReport({ top: 10, queries: 100 });
   const result = await runEvaluation(
-    { config, overrides: overridesOf(flags), progress, signal },
+    { config, overrides: overridesOf(flags), progress, signal, onRanked: flags.html ? onRanked : undefined },
     {
       openModel: (checkpoint, gpuId) => openModel(checkpoint, choice, gpuId),
       download: (url, path, root) => runDownloadUrl(url, path, { root, progress, signal }),
     },
   );
+  if (flags.html) await writeReport(flags.html, reportHead(result), sections);
   if (flags.json) process.stdout.write(`${JSON.stringify(resultJson(result), null, 1)}\n`);
   else if (result.results.length > 0) {
     process.stdout.write(`${scoreTable(result)}\n`);

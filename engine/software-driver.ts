@@ -44,41 +44,58 @@ function untar(tar: Buffer): Map<string, Buffer> {
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
+/** What an unpacked driver consists of. */
+const FILES = [LOADER, DRIVER, "icd.json"];
+/** File with their checksums, written last. */
+const SEAL = "sha256.json";
+
+/** Whether a folder holds the files as they were unpacked. */
+function intact(folder: string): boolean {
+  try {
+    const sums: Record<string, string> = JSON.parse(readFileSync(join(folder, SEAL), "utf8"));
+    return FILES.every((name) => sha256(readFileSync(join(folder, name))) === sums[name]);
+  } catch {
+    // not there, or not readable: to be made again
+    return false;
+  }
+}
+
 /** Unpacks loader and driver unless an intact copy is there; returns their folder. */
 function unpack(packed: string): string {
   const archive = readFileSync(packed);
   const folder = join(cacheFolder(), "swiftshader", sha256(archive).slice(0, 16));
-  const seal = join(folder, "sha256.json");
-  if (existsSync(seal)) {
-    const sums: Record<string, string> = JSON.parse(readFileSync(seal, "utf8"));
-    const intact = Object.entries(sums).every(([name, sum]) => {
-      const file = join(folder, name);
-      return existsSync(file) && sha256(readFileSync(file)) === sum;
-    });
-    if (intact) return folder;
-  }
+  if (intact(folder)) return folder;
   const files = untar(brotliDecompressSync(archive));
   const temporary = `${folder}.${process.pid}.part`;
   mkdirSync(temporary, { recursive: true });
   const sums: Record<string, string> = {};
   const manifest = { file_format_version: "1.0.0", ICD: { library_path: join(folder, DRIVER), api_version: "1.1.0" } };
   files.set("icd.json", Buffer.from(JSON.stringify(manifest)));
-  for (const name of [LOADER, DRIVER, "icd.json"]) {
+  for (const name of FILES) {
     const bytes = files.get(name);
     if (!bytes) throw new Error(`${packed} holds no ${name}`);
     writeFileSync(join(temporary, name), bytes, { mode: 0o755 });
     sums[name] = sha256(bytes);
   }
-  writeFileSync(join(temporary, "sha256.json"), JSON.stringify(sums));
-  rmSync(folder, { recursive: true, force: true });
+  writeFileSync(join(temporary, SEAL), JSON.stringify(sums));
+  install(temporary, folder);
+  return folder;
+}
+
+/** Gives the unpacked folder its name. A copy that another process has put there meanwhile may be in use, and is kept. */
+function install(temporary: string, folder: string): void {
   try {
     renameSync(temporary, folder);
   } catch (e) {
-    // another process was faster: its copy is as good
+    if (!existsSync(folder)) throw e;
+    if (!intact(folder)) {
+      const damaged = `${temporary}.damaged`;
+      renameSync(folder, damaged);
+      renameSync(temporary, folder);
+      rmSync(damaged, { recursive: true, force: true });
+    }
     rmSync(temporary, { recursive: true, force: true });
-    if (!existsSync(seal)) throw e;
   }
-  return folder;
 }
 
 /**
@@ -100,6 +117,7 @@ export function loadSoftwareDriver(): string | undefined {
     }
     return undefined;
   } catch (e) {
-    return `the packed software driver could not be loaded: ${e instanceof Error ? e.message : String(e)}`;
+    const reason = e instanceof Error ? e.message : String(e);
+    return `the packed software driver could not be loaded from ${cacheFolder()} ($FIRE_GPU_CACHE): ${reason}`;
   }
 }

@@ -11,8 +11,7 @@ import type { EvalResult } from "../evaluate/results.js";
 import { type EvalTools, runEvaluation } from "../evaluate/run.js";
 import type { Progress } from "../progress.js";
 import { renderTask } from "../render.js";
-import { collectSection, type Section } from "../report/collect.js";
-import { writeReport } from "../report/write.js";
+import { collectReport, reportHead, writeReport } from "../report/write.js";
 
 /** The sets: what is searched, and other landmarks that only teach the visual words. */
 const SETS = {
@@ -28,8 +27,8 @@ export interface DemoOptions {
   readonly out: string;
   /** Another network than the one in the package. */
   readonly checkpoint?: string;
-  /** Other sizes of the searched set, for tests. */
-  readonly landmarks?: Partial<RenderOptions>;
+  /** Other sizes of the two sets. */
+  readonly sizes?: { readonly [set in keyof typeof SETS]?: Partial<RenderOptions> };
   /** Configuration values that win over those of `eval_how_demo`. */
   readonly overrides?: readonly Override[];
   readonly progress: Progress;
@@ -61,32 +60,21 @@ export async function runDemo(options: DemoOptions, tools: EvalTools): Promise<D
   const checkpoint = resolve(options.checkpoint ?? demoCheckpoint());
   const about = aboutOf(checkpoint);
   for (const name of ["landmarks", "codebook"] as const) {
-    const sizes = name === "landmarks" ? options.landmarks : undefined;
-    await renderTask({ ...SETS[name], ...sizes, out: join(out, name), signal }, progress);
+    await renderTask({ ...SETS[name], ...options.sizes?.[name], out: join(out, name), signal }, progress);
   }
-  const sections: Section[] = [];
+  const { sections, onRanked } = collectReport({ top: TOP, queries: Number.POSITIVE_INFINITY });
   const evaluation = await runEvaluation(
     {
       config: join(packageRoot(), "configs", "eval_how_demo.yml"),
       overrides: [...pathOverrides(out, checkpoint), ...(options.overrides ?? [])],
       progress,
       signal,
-      onRanked: (dataset, rankings, result) => {
-        sections.push(collectSection(dataset, rankings, result, { top: TOP, queries: Number.POSITIVE_INFINITY }));
-      },
+      onRanked,
     },
     tools,
   );
   const page = join(out, "rankings.html");
-  const { kind, architecture } = evaluation.model;
-  await writeReport(
-    page,
-    {
-      title: "fire-gpu demo: rendered landmarks",
-      notes: [`Network: ${kind} ${architecture}, ${about}.`, `Device: ${evaluation.device}.`],
-    },
-    sections,
-  );
+  await writeReport(page, { ...reportHead(evaluation, about), title: "fire-gpu demo: rendered landmarks" }, sections);
   return { evaluation, page, about, seconds: (performance.now() - begin) / 1000 };
 }
 

@@ -1,12 +1,29 @@
 /** @file From collected sections to a page on disk. */
+import { basename } from "node:path";
 import { writeFileAtomic } from "../../base/atomic.js";
 import { readThumbnail, type Thumbnail } from "../../data/thumbnail.js";
-import type { Section } from "./collect.js";
+import type { EvalResult } from "../evaluate/results.js";
+import type { OnRanked } from "../evaluate/session.js";
+import { collectSection, type ReportLimits, type Section } from "./collect.js";
 import { type PageHead, renderPage } from "./page.js";
 
 /** Longer side of the pictures in pixels: what the page's columns need on common screens. */
 const PICTURE = 176;
 const AT_ONCE = 8;
+
+/** What an evaluation is given as `onRanked` to fill `sections`. */
+export function collectReport(limits: ReportLimits): { readonly sections: Section[]; readonly onRanked: OnRanked } {
+  const sections: Section[] = [];
+  return { sections, onRanked: (...ranked) => sections.push(collectSection(...ranked, limits)) };
+}
+
+/** Title and first lines of an evaluation's page. `about` says more of the network. */
+export function reportHead({ experiment, model, device }: EvalResult, about = basename(model.file)): PageHead {
+  return {
+    title: `fire-gpu: ${experiment}`,
+    notes: [`Network: ${model.kind} ${model.architecture}, ${about}`, `Device: ${device}`],
+  };
+}
 
 /**
  * Writes the page, whole or not at all; every photo is read once.
