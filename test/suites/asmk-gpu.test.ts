@@ -1,16 +1,20 @@
 /** @file ASMK on a device against its CPU twins: shapes around tiles, windows, streaming, ties, memory. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { aggregate } from "../../asmk/aggregate.js";
 import { CpuAssigner } from "../../asmk/assigner.js";
 import { CpuBackend } from "../../asmk/backend.js";
 import { type Codebook, makeCodebook } from "../../asmk/codebook.js";
+import { aggregateOnDevice } from "../../asmk/gpu/aggregate.js";
 import { GpuBackend } from "../../asmk/gpu/backend.js";
 import { HammingCodes, hammingTopK } from "../../asmk/gpu/hamming-topk.js";
 import type { NearestVariant } from "../../asmk/gpu/nearest.js";
+import { ScoreCollector } from "../../asmk/gpu/score-collector.js";
+import { WordTable } from "../../asmk/gpu/word-table.js";
 import { InvertedFile } from "../../asmk/inverted-file.js";
 import { kmeans } from "../../asmk/kmeans.js";
 import type { SearchOptions } from "../../asmk/parameters.js";
-import type { Ranking } from "../../asmk/rank.js";
+import { type Ranking, rankScores } from "../../asmk/rank.js";
 import type { SegmentRef } from "../../asmk/segment.js";
 import { MemoryVectors } from "../../asmk/vectors.js";
 import { splitByImage, type WordRows } from "../../asmk/word-rows.js";
@@ -84,6 +88,47 @@ test("values near the ends of float32 fall back to the twin instead of failing",
   backend.destroy();
 });
 
+test("words that halves cannot tell apart are found all the same", async () => {
+  // all components lie the same part of a step above a half-precision number: products are wrong in one direction by as
+  // much as they can be, and scores put other words first
+  for (const part of [0.45, 0.9]) {
+    const random = randomValues(400 * 16, 11);
+    const centroids = random.map((v) => 1 + (part + v / 25) * 2 ** -10);
+    const vectors = centroids.slice(100 * 16, 110 * 16).map((v, i) => v + random[i] * 2 ** -17);
+    const codebook = makeCodebook(centroids, 16);
+    for (const nearest of VARIANTS) {
+      const backend = new GpuBackend(device, { nearest });
+      assert.equal(await backend.quantise(codebook, vectors, 2), await cpu.quantise(codebook, vectors, 2));
+      backend.destroy();
+    }
+  }
+});
+
+test("words nearer to each other than float32 sums can tell are ordered as the twin orders them", async () => {
+  const first = randomValues(150 * 32, 14);
+  const second = first.map((v, i) => (i % 32 === Math.floor(i / 32) % 32 ? v * (1 + 2 ** -22) : v));
+  const codebook = makeCodebook(Float32Array.of(...first, ...second), 32);
+  const vectors = randomValues(60 * 32, 15);
+  const backend = new GpuBackend(device);
+  assert.equal(await backend.quantise(codebook, vectors, 3), await cpu.quantise(codebook, vectors, 3));
+  assert.ok(backend.decided.refined >= 50);
+  backend.destroy();
+});
+
+test("ordinary vectors are decided on the device, components far below the largest included", async () => {
+  const tiny = (values: Float32Array) => values.map((v, i) => (i % 64 === 7 ? v * 1e-9 : v));
+  const codebook = makeCodebook(tiny(randomValues(2000 * 64, 12)), 64);
+  const vectors = tiny(randomValues(500 * 64, 13));
+  for (const nearest of VARIANTS) {
+    const backend = new GpuBackend(device, { nearest });
+    assert.equal(await backend.quantise(codebook, vectors, 5), await cpu.quantise(codebook, vectors, 5));
+    const { vectors: count, refined, searched } = backend.decided;
+    assert.is(count, 500);
+    assert.ok(refined <= 10 && searched <= 5, `${refined} refined, ${searched} searched`);
+    backend.destroy();
+  }
+});
+
 test("codebooks and blocks of vectors beyond a binding give the same words", async () => {
   const codebook = randomCodebook(1100, 60, 3);
   const vectors = randomValues(700 * 60, 4);
@@ -130,6 +175,20 @@ for (const [dim, assignment] of [
       backend.destroy();
     }
   });
+
+test("a descriptor that names one word twice counts once", async () => {
+  const codebook = randomCodebook(9, 20, 3);
+  const descriptors = randomValues(30 * 20, 4);
+  const words = await cpu.quantise(codebook, descriptors, 2);
+  for (const i of [0, 7, 29]) words[2 * i] = words[2 * i + 1];
+  const images = Int32Array.from({ length: 30 }, (_, i) => Math.floor(i / 20));
+  const table = new WordTable(device, codebook.centroids, codebook.dim);
+  const got = await aggregateOnDevice(device, table, codebook, descriptors, words, images, false);
+  table.free();
+  const want = aggregate(codebook, descriptors, words, images, false);
+  assert.equal(got.words, want.words);
+  assertClose(got.codes, want.codes, 1e-6);
+});
 
 test("one descriptor, none, and one image beyond a binding", async () => {
   const codebook = randomCodebook(200, 128, 7);
@@ -262,6 +321,42 @@ test("segments beyond a binding, and beyond what may be kept, give the same scor
   streaming.destroy();
 });
 
+test("a codebook stays on the device while a segment too large to be kept passes by", async () => {
+  const { index, queries, codebook } = await searchCase(256, false, false, 10000);
+  const vectors = randomValues(4 * 256, 9);
+  const backend = new GpuBackend(device, { keptBytes: 220000 });
+  assert.ok(index.segments[0].entries * 257 * 4 > 220000);
+  const dispatches = async (work: () => Promise<unknown>) => {
+    const before = device.dispatches;
+    await work();
+    return device.dispatches - before;
+  };
+  const first = await dispatches(() => backend.quantise(codebook, vectors, 1));
+  await backend.search(index, queries, STANDARD);
+  assert.is(await dispatches(() => backend.quantise(codebook, vectors, 1)), first - 1, "packed once");
+  // another one of the same size drives it out
+  await backend.quantise(randomCodebook(50, 256, 2), vectors, 1);
+  assert.is(await dispatches(() => backend.quantise(codebook, vectors, 1)), first);
+  backend.destroy();
+});
+
+test("scores of image ranges with gaps rank as all scores at once do", () => {
+  const random = new Mt19937(8);
+  for (const topk of [null, 1, 5, 40, 300]) {
+    const all = new Float64Array(400);
+    const collector = new ScoreCollector(400, topk);
+    for (const [first, end] of [
+      [3, 60],
+      [60, 61],
+      [150, 320],
+    ]) {
+      for (let i = first; i < end; i++) all[i] = (random.nextU32() % 9) - 4;
+      collector.add(first, all.slice(first, end));
+    }
+    assert.equal(collector.ranking(2), rankScores(all, topk, 2));
+  }
+});
+
 test("many images a segment are summed in windows, many queries in batches", async () => {
   const codebook = randomCodebook(3, 32, 1);
   const index = InvertedFile.create({ words: 3, dim: 32, binary: true, useIdf: false });
@@ -333,6 +428,7 @@ for (const length of [1, 2, 3, 4, 6])
       [64, 3, 64],
       [65, 40, 1],
       [1, 1, 5],
+      [6, 4, 3],
       [20000, 5, 3],
     ]) {
       const codes = draw(count);
@@ -340,6 +436,9 @@ for (const length of [1, 2, 3, 4, 6])
       codes.copyWithin(Math.max(0, codes.length - 20 * length), 0, 20 * length);
       const asked = draw(queries);
       asked.set(codes.subarray(0, length));
+      // what a read beyond the last code could find
+      asked.set(codes.subarray(-length), asked.length - length);
+      if (queries > 2) asked.fill(0, length, 2 * length);
       for (const d of [device, narrow]) {
         for (const kernel of [undefined, "subgroup", "plain"] as const) {
           const own = new HammingCodes(d, codes, length, kernel);
