@@ -16,7 +16,12 @@ const CHAINS = [2, 4, 8];
 
 /** The peak cases. @param mini sizes for tests */
 export function peakCases(device: Device, mini: boolean): BenchCase[] {
-  return [...CHAINS.map((chains) => multiplyAdd(device, chains, mini)), copy(device, mini)];
+  return [...multiplyAddCases(device, mini), copy(device, mini)];
+}
+
+/** Those of arithmetic alone. */
+export function multiplyAddCases(device: Device, mini: boolean): BenchCase[] {
+  return CHAINS.map((chains) => multiplyAdd(device, chains, mini));
 }
 
 function multiplyAdd(device: Device, chains: number, mini: boolean): BenchCase {
