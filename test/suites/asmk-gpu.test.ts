@@ -322,7 +322,9 @@ test("segments beyond a binding, and beyond what may be kept, give the same scor
 });
 
 test("a codebook stays on the device while a segment too large to be kept passes by", async () => {
-  const { index, queries, codebook } = await searchCase(256, false, false, 10000);
+  const { queries, codebook } = await searchCase(256, false, false);
+  const index = InvertedFile.create({ words: 50, dim: 256, binary: false, useIdf: false });
+  await index.add(randomRows(codebook, { images: 30, each: 14, seed: 2, binary: false }));
   const vectors = randomValues(4 * 256, 9);
   const backend = new GpuBackend(device, { keptBytes: 220000 });
   assert.ok(index.segments[0].entries * 257 * 4 > 220000);
