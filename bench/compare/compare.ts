@@ -44,7 +44,7 @@ export interface ComparisonResult {
 /** Outputs may differ by rounding, in long sums of another order; of searches, by what rounding cannot decide. */
 const TOLERANCE = 1e-4;
 const LONG_RUN_MS = 1500;
-const LONG_ROUNDS = 3;
+const LONG_ROUNDS = 5;
 
 /** Runs one comparison of works.ts. @throws Error when our own side fails */
 export async function compare(

@@ -18,7 +18,7 @@ import { COMPARISONS } from "./works.js";
 const HELP = `npm run bench:peers -- [--only NAME,…] [--peers NAME,…] [--rounds N] [--json] [--write] [--mini]
   --only    comparisons: ${Object.keys(COMPARISONS).join(", ")}
   --peers   these peers only
-  --rounds  pairs of runs, default 9; three where a run takes seconds
+  --rounds  pairs of runs, default 9; five where a run takes seconds
   --write   write bench/RESULTS.md; without it the same text goes to stdout
   --mini    tiny sizes: does everything run?`;
 

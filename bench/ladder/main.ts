@@ -1,6 +1,11 @@
-/** @file `npm run bench:ladder [-- --size 512] [--rounds N] [--json]`: the ladder as a table. */
+/**
+ * @file `npm run bench:ladder [-- --size 512] [--rounds N] [--json] [--write]`: the ladder as tables; `--write` renews
+ * bench/LADDER.md.
+ */
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { formatTable } from "../../cli/format.js";
+import { writeFileAtomic } from "../../base/atomic.js";
+import { packageRoot } from "../../base/paths.js";
 import { openDevice } from "../../engine/device.js";
 import { climbConv, climbGemm, type LadderReport } from "./run.js";
 
@@ -9,6 +14,7 @@ const { values } = parseArgs({
     size: { type: "string", default: "512" },
     rounds: { type: "string", default: "5" },
     json: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
   },
 });
 const side = Number(values.size);
@@ -21,27 +27,40 @@ const reports = [
   await climbConv(device, 64, 64, { rounds }),
   await climbConv(device, 16, 256, { rounds }),
 ];
-if (values.json) console.log(JSON.stringify(reports, null, 1));
-else for (const report of reports) console.log(`${table(report)}\n`);
+const text = markdown(reports);
+console.log(values.json ? JSON.stringify(reports, null, 1) : text);
+if (values.write) writeFileAtomic(join(packageRoot(), "bench/LADDER.md"), text);
 device.close();
 
-function table({ size, load, peakGflops, rows, skipped }: LadderReport): string {
+function markdown(all: readonly LadderReport[]): string {
+  const options = process.argv.slice(2).join(" ");
+  const head = [
+    "# The ladder",
+    "",
+    `\`npm run bench:ladder${options ? ` -- ${options}` : ""}\`, ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC, ${device.caps.name} (${device.caps.driver}), Node ${process.version}.`,
+    "",
+    "Each step was checked against float64 sums (*error*, of the largest value) and then took turns with all others and with the",
+    "multiply-add peak. *predicted* is from the unit costs of lavapipe in `bench/ladder/steps.ts`; *by CPU* is against the peak in",
+    "processor time, which neighbours on the machine disturb less.",
+  ];
+  return `${[...head, ...all.flatMap(section)].join("\n")}\n`;
+}
+
+function section({ size, load, peakGflops, rows, skipped }: LadderReport): string[] {
   const percent = (f: number | null) => (f === null ? "–" : `${(100 * f).toFixed(f < 0.1 ? 1 : 0)} %`);
-  const head = `${device.caps.name}, ${rows[0].ladder} ${size}, peak ${peakGflops.toFixed(1)} GFLOP/s, load ${load.map((l) => l.toFixed(1)).join(" → ")}`;
-  const body = formatTable([
-    ["step", "ms", "min", "±", "CPU ms", "GFLOP/s", "of peak", "predicted", "error", "idea"],
-    ...rows.map((r) => [
-      r.name,
-      r.ms.median.toFixed(1),
-      r.ms.min.toFixed(1),
-      percent(r.ms.spread),
-      r.ms.cpu.toFixed(1),
-      r.gflops.toFixed(1),
-      percent(r.ofPeak),
-      percent(r.predicted),
-      r.difference.toExponential(0),
-      r.idea,
-    ]),
-  ]);
-  return [head, body, ...(skipped.length ? [`not on this device: ${skipped.join(", ")}`] : [])].join("\n");
+  return [
+    "",
+    `## ${rows[0].ladder} ${size}`,
+    "",
+    `Peak ${peakGflops.toFixed(1)} GFLOP/s, load ${load.map((l) => l.toFixed(1)).join(" → ")}.`,
+    "",
+    "| step | what is new | ms (min, ±) | GFLOP/s | predicted | of peak | by CPU | error |",
+    "|---|---|---|---|---|---|---|---|",
+    ...rows.map(
+      (r) =>
+        `| ${r.name} | ${r.idea} | ${r.ms.median.toFixed(1)} (${r.ms.min.toFixed(1)}, ${percent(r.ms.spread)}) | ${r.gflops.toFixed(1)} | ` +
+        `${percent(r.predicted)} | ${percent(r.ofPeak)} | ${percent(r.ofPeakCpu)} | ${r.difference.toExponential(0)} |`,
+    ),
+    ...(skipped.length ? ["", `Not on this device: ${skipped.join(", ")}.`] : []),
+  ];
 }

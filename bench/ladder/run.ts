@@ -21,6 +21,8 @@ export interface LadderRow {
   readonly gflops: number;
   /** Of the multiply-add peak measured in the same turns. */
   readonly ofPeak: number;
+  /** The same in processor time, where the device computes in this process. */
+  readonly ofPeakCpu: number | null;
   /** What the unit costs of a software driver foretell; null where no such count was made. */
   readonly predicted: number | null;
 }
@@ -155,12 +157,15 @@ async function climb(
     }),
   );
   const timings = await alternate([...peaks, ...cases], rounds);
-  const peak = Math.max(...peaks.map((p, i) => p.cost.flops / timings[i].median / 1e6));
+  const best = (time: (t: Timing) => number) => Math.max(...peaks.map((p, i) => p.cost.flops / time(timings[i]) / 1e6));
+  const peak = best((t) => t.median);
+  const peakCpu = device.caps.software ? best((t) => t.cpu) : null;
   for (const p of peaks) p.close?.();
   const rows = candidates.map(({ ladder, name, idea, predicted }, i): LadderRow => {
     const ms = timings[peaks.length + i];
     const gflops = flops / ms.median / 1e6;
-    return { ladder, name, idea, difference: differences[i], ms, gflops, ofPeak: gflops / peak, predicted };
+    const ofPeakCpu = peakCpu && flops / ms.cpu / 1e6 / peakCpu;
+    return { ladder, name, idea, difference: differences[i], ms, gflops, ofPeak: gflops / peak, ofPeakCpu, predicted };
   });
   return { load: [before, loadavg()[0]], peakGflops: peak, rows };
 }
