@@ -64,7 +64,7 @@ function benchText(report: BenchReport): string {
 
 function rooflineTable(rows: readonly BenchRow[]): string {
   return formatTable([
-    ["", "ms", "min", "±", "cold", "CPU ms", "host", "GFLOP/s", "GB/s", "% of peak", "% of copy"],
+    ["", "ms", "min", "±", "cold", "CPU ms", "host", "GFLOP/s", "GB/s", "% of peak", "by CPU", "% of copy"],
     ...rows.map(({ section, name, ms, flops, gflops, gbs, ofPeak }) => [
       `${section} ${name}`,
       short(ms.median),
@@ -76,6 +76,7 @@ function rooflineTable(rows: readonly BenchRow[]): string {
       flops ? short(gflops) : "–",
       short(gbs),
       ofPeak ? percent(ofPeak.arithmetic) : "–",
+      ofPeak?.arithmeticByCpu ? percent(ofPeak.arithmeticByCpu) : "–",
       ofPeak ? percent(ofPeak.bandwidth) : "–",
     ]),
   ]);

@@ -40,7 +40,12 @@ export interface BenchRow {
   /** Least traffic over the time taken. */
   readonly gbs: number;
   /** Of the peaks measured in the same turns; null for the peaks themselves. */
-  readonly ofPeak: { readonly arithmetic: number; readonly bandwidth: number } | null;
+  readonly ofPeak: {
+    readonly arithmetic: number;
+    readonly bandwidth: number;
+    /** Of the multiply-adds in processor time, where the device computes in this process: steadier under load. */
+    readonly arithmeticByCpu: number | null;
+  } | null;
   /** Time by kernel of one run, the longest first; with `profile` only. */
   readonly kernels?: readonly ProfileRow[];
 }
@@ -111,6 +116,8 @@ async function timeSection(
     const peak = (name: string, unit: "flops" | "bytes") =>
       Math.max(...cases.map((c, i) => (c.section === PEAK_SECTION && c.name.startsWith(name) ? rate(i, unit) : 0)));
     const arithmetic = peak(ARITHMETIC, "flops");
+    const cpuRate = (i: number) => cases[i].cost.flops / timings[i].cpu;
+    const cpuPeak = Math.max(...cases.map((c, i) => (c.name.startsWith(ARITHMETIC) ? cpuRate(i) : 0)));
     const bandwidth = peak(BANDWIDTH, "bytes");
     const rows: BenchRow[] = [];
     for (const [i, c] of cases.entries()) {
@@ -123,7 +130,13 @@ async function timeSection(
         ...c.cost,
         gflops,
         gbs,
-        ofPeak: own ? null : { arithmetic: gflops / arithmetic, bandwidth: gbs / bandwidth },
+        ofPeak: own
+          ? null
+          : {
+              arithmetic: gflops / arithmetic,
+              bandwidth: gbs / bandwidth,
+              arithmeticByCpu: device.caps.software ? cpuRate(i) / cpuPeak : null,
+            },
         ...(options.profile && !own ? { kernels: await kernelsOf(device, c) } : {}),
       });
     }
