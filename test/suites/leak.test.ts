@@ -189,14 +189,17 @@ for (const kind of names) {
   });
 }
 
-test("a photo of 1024 pixels at scale 2 fits bindings of 128 MiB, and gives the bits of 48 MiB", async () => {
+test("a photo of 1024 pixels at scale 2 fits bindings of 128 MiB, and gives the bits of narrower ones", async () => {
+  // SwiftShader would take minutes for the large photo; the smaller one is cut just as often by narrower bindings.
+  const shrink = /swiftshader/i.test(device.caps.name) ? 4 : 1;
+  if (shrink > 1) console.log("   a photo of 256 pixels instead, with bindings of 8 MiB: this driver is slow");
   const file = writeNetwork(folder, "large", "how", { ...kinds.how, skip_layer: 2 });
-  const photo = generatedPhoto(1024, 768);
-  const usual = await extracted(file, 2 ** 27, photo);
-  const narrow = await extracted(file, 3 * 2 ** 24, photo);
+  const photo = generatedPhoto(1024 / shrink, 768 / shrink);
+  const usual = await extracted(file, 2 ** 27 / shrink ** 2, photo);
+  const narrow = await extracted(file, (3 * 2 ** 24) / shrink ** 2, photo);
   assert.is(usual.local.count, 400);
   assert.ok(narrow.dispatches > usual.dispatches);
-  sameLocal(narrow.local, usual.local, "48 MiB");
+  sameLocal(narrow.local, usual.local, "narrower");
   assert.equal(narrow.global, usual.global);
 });
 

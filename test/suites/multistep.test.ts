@@ -344,9 +344,14 @@ test("chunks of different divisions are refused, missing ones named", async () =
   );
   await step(at, "aggregate_database", [part(3, 1)]);
   assert.match(await failure(2, at, "build_ivf"), /toy\.agg:2_0\.pkl, toy\.agg:3_1\.pkl/);
-  // Another data set whose name begins alike is none of our chunks.
   rmSync(join(at.eval, "toy.agg:3_1.pkl"));
-  renameSync(join(at.eval, "toy.agg:2_0.pkl"), join(at.eval, "toy.aggregate.agg.pkl"));
+  const unpartitioned = join(started, "experiments", "toy", "eval", "toy.agg.pkl");
+  copyFileSync(unpartitioned, join(at.eval, "toy.agg:1_0.pkl"));
+  renameSync(join(at.eval, "toy.agg:2_0.pkl"), join(at.eval, "toy.agg.pkl"));
+  assert.match(await failure(2, at, "build_ivf"), /\(toy\.agg\.pkl, toy\.agg:1_0\.pkl\)/);
+  // Another data set whose name begins alike is none of our chunks.
+  rmSync(join(at.eval, "toy.agg:1_0.pkl"));
+  renameSync(join(at.eval, "toy.agg.pkl"), join(at.eval, "toy.aggregate.agg.pkl"));
   assert.match(await failure(4, at, "build_ivf"), /no toy\.agg\*\.pkl to index; run --step aggregate_database/);
 });
 

@@ -71,8 +71,8 @@ export class StepFiles {
   chunks(dataset: string): string[] {
     const found = partitionsAt(this.folder, `${dataset}.agg`);
     if (found.length === 0) return [];
-    const totals = [...new Set(found.map((p) => p?.total ?? 1))];
-    if (totals.length > 1 || (found.length > 1 && found.includes(null))) {
+    const totals = [...new Set(found.map((p) => p?.total ?? 0))];
+    if (totals.length > 1) {
       const names = found.map((p) => `${dataset}.agg${suffix(p)}.pkl`);
       throw new UsageError(
         "MixedChunks",
