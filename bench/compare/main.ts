@@ -38,7 +38,7 @@ if (values.help) console.log(HELP);
 else await main();
 
 async function main(): Promise<void> {
-  const names = values.only?.split(",") ?? Object.keys(COMPARISONS);
+  const names = values.only?.split(",") ?? Object.keys(COMPARISONS).filter((n) => !COMPARISONS[n].long);
   const unknown = names.find((n) => !(n in COMPARISONS));
   if (unknown) throw new Error(`bench: no comparison "${unknown}"\n${HELP}`);
   const chosen = values.peers?.split(",");

@@ -38,7 +38,7 @@ export function resultsMarkdown(report: PeersReport): string {
     for (const r of c.results)
       lines.push(
         `| ${r.peer} | **${times(r.ratio)}** | ${times(r.cpuRatio)} | ${cell(r.theirs)} | ${cell(r.ours)} | ` +
-          `${(r.first / 1000).toFixed(1)} / ${(c.ourFirst / 1000).toFixed(1)} | ${r.difference.toExponential(0)} | ${r.rounds} |`,
+          `${(r.first / 1000).toFixed(1)} / ${(c.ourFirst / 1000).toFixed(1)} | ${r.difference === null ? "other work" : r.difference.toExponential(0)} | ${r.rounds} |`,
       );
     for (const f of c.failures) lines.push("", `${f.peer} could not be compared: ${f.reason}`);
   }

@@ -10,6 +10,7 @@ import { oihw, packPanels, rightMatrix } from "../../engine/ops/pack.js";
 import { maxPool } from "../../engine/ops/pool.js";
 import type { Plan } from "../../engine/plan.js";
 import type { Tensor } from "../../engine/tensor.js";
+import { benchNetwork } from "../../tasks/bench/nets.js";
 import type { Prepared } from "./peer.js";
 import type { GraphWork, MatmulWork, Work } from "./works.js";
 
@@ -24,6 +25,11 @@ export async function ours(work: Work): Promise<Prepared> {
     case "hamming": {
       const codes = new HammingCodes(device, work.codes, work.length);
       return { run: async () => (await codes.topK(work.queries, work.neighbours)).indices };
+    }
+    case "photo": {
+      const network = benchNetwork(device, "FIRe r50");
+      const options = { scales: work.scales, featuresNum: 1000 };
+      return { run: async () => (await network.extractLocal(work.photo, options)).descriptors };
     }
     case "quantise": {
       const table = new WordTable(device, work.words, work.dim);

@@ -3,6 +3,7 @@
  * a graph of convolutions, a matrix product, codes to search, vectors to quantise.
  */
 
+import type { RgbImage } from "../../base/image.js";
 import type { HostTensor } from "../../base/tensor.js";
 import { toFloat32 } from "../../base/tensor.js";
 import { parseNetParams } from "../../nets/params.js";
@@ -10,6 +11,8 @@ import { BN_EPSILON } from "../../nets/weight-store.js";
 import { generateValues } from "../../nets/weights/generator.js";
 import { initialState } from "../../nets/weights/initial.js";
 import { randomCodes } from "../../tasks/bench/asmk.js";
+import { benchPhoto } from "../../tasks/bench/nets.js";
+import { EVAL_SCALES } from "../../tasks/bench/sizes.js";
 
 /** One step; `input`, `residual` and `output` are names of values, the first value is "image". */
 export interface ConvNode {
@@ -73,13 +76,25 @@ export interface QuantiseWork {
   readonly nearest: number;
 }
 
-export type Work = GraphWork | MatmulWork | HammingWork | QuantiseWork;
+/** FIRe on one photo. Who has no FIRe runs the trunk alone at every scale: the comparison is to his advantage. */
+export interface PhotoWork {
+  readonly kind: "photo";
+  readonly photo: RgbImage;
+  readonly scales: readonly number[];
+  readonly trunk: readonly GraphNode[];
+}
+
+export type Work = GraphWork | MatmulWork | HammingWork | QuantiseWork | PhotoWork;
 
 /** A comparison: what is done, and by whom beside us. */
 export interface Comparison {
   readonly title: string;
   readonly peers: readonly string[];
   readonly make: (mini: boolean) => Work;
+  /** Takes minutes: only when --only names it. */
+  readonly long?: boolean;
+  /** The sides do different work, so that outputs cannot be compared. */
+  readonly unequal?: boolean;
 }
 
 const GPU_PEERS = ["tfjs-webgpu", "ort-web-webgpu"];
@@ -93,6 +108,8 @@ export const COMPARISONS: Readonly<Record<string, Comparison>> = {
     peers: [...GPU_PEERS, ...CPU_PEERS],
     make: (mini) => resnet(mini ? 32 : 256),
   },
+  fire: photoComparison(768, 576),
+  "fire-small": photoComparison(384, 288),
   matmul: { title: "matrix product 512³", peers: OP_PEERS, make: (mini) => matmul(mini ? 32 : 512) },
   conv3x64: {
     title: "convolution 3×3, 64→64 channels, 64×64",
@@ -133,6 +150,21 @@ export const COMPARISONS: Readonly<Record<string, Comparison>> = {
   },
 };
 
+function photoComparison(width: number, height: number): Comparison {
+  return {
+    title: `FIRe r50, ${width}×${height} photo, 7 scales, against the trunk alone`,
+    peers: ["tfjs-webgpu"],
+    long: true,
+    unequal: true,
+    make: (mini) => ({
+      kind: "photo",
+      photo: mini ? benchPhoto(48, 32) : benchPhoto(width, height),
+      scales: EVAL_SCALES,
+      trunk: resnetNodes(),
+    }),
+  };
+}
+
 function matmul(n: number): MatmulWork {
   const left = generateValues(1, "left", n * n, 1, 0);
   return { kind: "matmul", m: n, n, k: n, left, right: generateValues(1, "right", n * n, 1, 0) };
@@ -163,7 +195,7 @@ function convolution(side: number, inChannels: number, outChannels: number, kern
 }
 
 /** The trunk of FIRe: conv1, maxpool, layer1 … layer3 of ResNet-50 with batch norm folded. */
-function resnet(side: number): GraphWork {
+function resnetNodes(): GraphNode[] {
   const params = parseNetParams({ architecture: "resnet50", skip_layer: 1 }, "bench");
   const state = initialState("how", params, 3);
   const nodes: GraphNode[] = [];
@@ -195,12 +227,12 @@ function resnet(side: number): GraphWork {
       x = conv(y2, `${at}c`, [`${at}.conv3`, `${at}.bn3`], 1, { relu: true, residual });
     }
   });
-  return {
-    kind: "graph",
-    size: [side, side, 3],
-    image: generateValues(1, "image", side * side * 3, 1, 0),
-    nodes,
-  };
+  return nodes;
+}
+
+function resnet(side: number): GraphWork {
+  const image = generateValues(1, "image", side * side * 3, 1, 0);
+  return { kind: "graph", size: [side, side, 3], image, nodes: resnetNodes() };
 }
 
 function fold(state: Map<string, HostTensor>, [conv, bn]: [string, string]) {

@@ -48,6 +48,13 @@ export function benchStore(device: Device, name: string): InferenceStore {
   return new InferenceStore(device, new State(initialState(kind, params, SEED), "bench"));
 }
 
+/** A network of NETWORKS on the device. */
+export function benchNetwork(device: Device, name: string): RetrievalNetwork & ScaleNetwork {
+  const { kind, params } = NETWORKS[name];
+  const store = benchStore(device, name);
+  return kind === "fire" ? new FireNetwork(store, params) : new HowNetwork(store, params);
+}
+
 /** A trunk alone, [1, side, side, 3] up and its whole map down, one plan a run. */
 export function trunkCase(device: Device, side: number, architecture: string, skipLayer: number): BenchCase {
   const params = parseNetParams({ architecture, skip_layer: skipLayer }, "bench");
@@ -72,10 +79,8 @@ export function trunkCase(device: Device, side: number, architecture: string, sk
 
 /** A photo to local descriptors at all scales: pixels up, the strongest 1,000 down. */
 export function extractionCase(device: Device, name: string, { photo, scales }: BenchSizes): BenchCase {
-  const { kind, params } = NETWORKS[name];
-  const store = benchStore(device, name);
-  const network: RetrievalNetwork & ScaleNetwork =
-    kind === "fire" ? new FireNetwork(store, params) : new HowNetwork(store, params);
+  const { params } = NETWORKS[name];
+  const network = benchNetwork(device, name);
   const image = benchPhoto(photo.width, photo.height);
   return {
     section: "net",

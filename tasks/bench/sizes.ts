@@ -37,7 +37,8 @@ export interface BenchSizes {
 const GEMM = "256x256x256 512x512x512 1024x1024x1024 4096x64x576 4096x256x64 256x256x2304 12288x64x64";
 const CONV =
   "256x256x3>64/7s2 64x64x64>64/3 64x64x64>256/1 64x64x256>64/1 64x64x128>128/3s2 32x32x128>128/3 16x16x256>256/3 16x16x1024>256/1";
-const EVAL_SCALES = [2, 1.414, 1, 0.707, 0.5, 0.353, 0.25];
+/** Scales of the published evaluation. */
+export const EVAL_SCALES = [2, 1.414, 1, 0.707, 0.5, 0.353, 0.25];
 
 const SOFTWARE: BenchSizes = {
   mini: false,
