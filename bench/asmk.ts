@@ -50,10 +50,11 @@ async function benchQuantise(): Promise<void> {
   }
   const assigner = gpu.assigner();
   const points = normals(4096 * dim, 3);
-  report(
-    `k-means: new centroids, ${words} × ${dim}`,
-    await time(5, async () => await assigner.setCentroids(codebook.centroids, dim)),
-  );
+  const renew = async () => {
+    await assigner.setCentroids(codebook.centroids, dim);
+    await assigner.assign(points.subarray(0, dim));
+  };
+  report(`k-means: new centroids, ${words} × ${dim}, and one point`, await time(5, renew));
   const assigned = await time(3, () => assigner.assign(points));
   report(`k-means: ${points.length / dim} points among ${words} words`, assigned, 2 * words * points.length);
   console.log(`  ${Math.round((points.length / dim / assigned.median) * 1000)} points/s`, gpu.decided);

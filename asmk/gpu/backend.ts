@@ -1,7 +1,7 @@
 /** @file The arithmetic of ASMK on a device; see AsmkBackend for what is promised. */
 import type { Device } from "../../engine/device.js";
 import { aggregate } from "../aggregate.js";
-import type { Assigner, Assignment } from "../assigner.js";
+import type { Assigner } from "../assigner.js";
 import type { AsmkBackend } from "../backend.js";
 import type { Codebook } from "../codebook.js";
 import type { InvertedFile } from "../inverted-file.js";
@@ -23,6 +23,9 @@ export interface GpuBackendOptions {
   readonly nearest?: NearestVariant;
 }
 
+/** What a device copy is made of; the object is its key. */
+type Words = Pick<Codebook, "centroids" | "dim" | "words">;
+
 /** ASMK on a device that the caller opened and closes. */
 export class GpuBackend implements AsmkBackend {
   readonly name: string;
@@ -30,7 +33,6 @@ export class GpuBackend implements AsmkBackend {
   /** How words were decided so far, by quantise, encode and k-means: a cost that depends on the data. */
   readonly decided: Decided = { vectors: 0, refined: 0, searched: 0 };
   private readonly nearest: NearestOptions;
-  private readonly assigners = new Set<GpuAssigner>();
 
   constructor(
     private readonly device: Device,
@@ -42,11 +44,18 @@ export class GpuBackend implements AsmkBackend {
     this.kept = new Kept(options.keptBytes ?? most);
   }
 
-  /** The device copy of its centroids lives until the next `setCentroids`, or until the backend is destroyed. */
   assigner(): Assigner {
-    const assigner = new GpuAssigner(this.device, this.nearest);
-    this.assigners.add(assigner);
-    return assigner;
+    let current: Words | undefined;
+    return {
+      setCentroids: (centroids, dim) => {
+        if (current) this.kept.forget(current);
+        current = { centroids, dim, words: centroids.length / dim };
+      },
+      assign: async (vectors) => {
+        if (!current) throw new Error("asmk: assigner — expected setCentroids before assign");
+        return await this.withTable(current, (table) => nearestWords(this.device, table, vectors, 1, this.nearest));
+      },
+    };
   }
 
   async quantise(codebook: Codebook, descriptors: Float32Array, multipleAssignment: number): Promise<Int32Array> {
@@ -76,41 +85,14 @@ export class GpuBackend implements AsmkBackend {
 
   destroy(): void {
     this.kept.clear();
-    for (const assigner of this.assigners) assigner.free();
-    this.assigners.clear();
   }
 
   private async wordsOf(table: WordTable, descriptors: Float32Array, m: number): Promise<Int32Array> {
     return (await nearestWords(this.device, table, descriptors, m, this.nearest)).words;
   }
 
-  private withTable<R>(codebook: Codebook, body: (table: WordTable) => Promise<R>): Promise<R> {
-    const make = () => new WordTable(this.device, codebook.centroids, codebook.dim);
-    return this.kept.use(codebook, WordTable.bytesOf(codebook), make, (table) => body(table as WordTable));
-  }
-}
-
-/** Nearest centroids for k-means, on a device. */
-class GpuAssigner implements Assigner {
-  private table: WordTable | undefined;
-
-  constructor(
-    private readonly device: Device,
-    private readonly options: NearestOptions,
-  ) {}
-
-  setCentroids(centroids: Float32Array, dim: number): void {
-    this.free();
-    this.table = new WordTable(this.device, centroids, dim);
-  }
-
-  async assign(vectors: Float32Array): Promise<Assignment> {
-    if (!this.table) throw new Error("asmk: assigner — expected setCentroids before assign");
-    return await nearestWords(this.device, this.table, vectors, 1, this.options);
-  }
-
-  free(): void {
-    this.table?.free();
-    this.table = undefined;
+  private withTable<R>(words: Words, body: (table: WordTable) => Promise<R>): Promise<R> {
+    const make = () => new WordTable(this.device, words.centroids, words.dim);
+    return this.kept.use(words, WordTable.bytesOf(words), make, (table) => body(table as WordTable));
   }
 }

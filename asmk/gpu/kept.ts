@@ -47,6 +47,12 @@ export class Kept<K, V extends Resident> {
     }
   }
 
+  /** Frees the copy of a key that will not come again; one in use goes later, when room is needed. */
+  forget(key: K): void {
+    const entry = this.entries.get(key);
+    if (entry) this.drop(key, entry);
+  }
+
   /** Frees everything; nothing may be in use. */
   clear(): void {
     this.shrink(Number.NEGATIVE_INFINITY);
