@@ -1,6 +1,6 @@
-/** @file Ctrl-C: the first asks the task to stop where it can continue, the second, or two seconds, end the process. */
+/** @file Ctrl-C: the first asks the task to stop where it can continue, the second, or ten seconds, end the process. */
 
-const PATIENCE_MS = 2000;
+const PATIENCE_MS = 10_000;
 const EXIT = 130;
 
 /** A signal that Ctrl-C or a termination request gives. */

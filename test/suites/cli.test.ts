@@ -180,10 +180,12 @@ test("Ctrl-C ends with code 130 and says that the run can be continued", async (
   const args = [program, "data", "render", "--landmarks", "400", "--views", "4", "--size", "64", "-j", "1", "-o", out];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
   let stderr = "";
+  let asked = false;
   child.stderr.on("data", (chunk) => {
     stderr += chunk;
+    // the first image is told of: by then the run listens
+    if (!asked && /rendering: /.test(stderr)) asked = child.kill("SIGINT");
   });
-  setTimeout(() => child.kill("SIGINT"), 1500);
   const code = await new Promise((done) => child.on("close", done));
   assert.is(code, 130, stderr);
   assert.match(stderr, /stopping; Ctrl-C again ends at once\n(.*\n)*fire-gpu: interrupted; .*again to continue/);
