@@ -9,6 +9,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { packageRoot } from "../base/paths.js";
 
+/** A command that takes longer hangs: it is killed and has failed. */
+const LONGEST_MS = 20 * 60_000;
+
 const { values } = parseArgs({ options: { only: { type: "string" } } });
 const only = values.only?.split(",");
 const root = packageRoot();
@@ -82,7 +85,12 @@ async function suite(file: string): Promise<void> {
 function run(command: string, args: string[]): Promise<{ code: number; output: string; seconds: number }> {
   const begin = performance.now();
   return new Promise((done) => {
-    const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: LONGEST_MS,
+      killSignal: "SIGKILL",
+    });
     let output = "";
     const keep = (chunk: Buffer) => {
       output += chunk;
