@@ -28,12 +28,13 @@ export class EngineProcess {
     comparison: string,
     mini: boolean,
   ) {
+    const cache = join(this.folder, "shaders");
     this.child = fork(
       fileURLToPath(new URL("./child.js", import.meta.url)),
       [name, comparison, mini ? "mini" : "full"],
       {
         // a driver's cache of its own for each process: the first run is truly the first
-        env: { ...process.env, MESA_SHADER_CACHE_DIR: join(this.folder, "shaders") },
+        env: { ...process.env, MESA_SHADER_CACHE_DIR: cache, __GL_SHADER_DISK_CACHE_PATH: cache },
         stdio: ["ignore", "pipe", "pipe", "ipc"],
       },
     );

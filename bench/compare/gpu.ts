@@ -3,11 +3,13 @@
  * promise may never settle while nothing keeps the event loop turning, and writeBuffer refuses views of shared memory,
  * which WebAssembly with threads has everywhere.
  */
+import { chooseAdapter } from "../../engine/adapter.js";
 import { createInstance } from "../../engine/dawn.js";
 
-/** Puts `gpu` where browsers have it. */
+/** Puts `gpu` where browsers have it, with the adapter that ours would take. */
 export function provideNavigator(): void {
   const gpu = createInstance([]);
+  gpu.requestAdapter = () => chooseAdapter(process.env.FIRE_GPU_DEVICE);
   const known = (globalThis as { navigator?: object }).navigator;
   if (known) Object.defineProperty(known, "gpu", { value: gpu, configurable: true });
   else
