@@ -68,11 +68,10 @@ export async function initModel(options: InitOptions, choice: DeviceChoice): Pro
       },
     );
     stage?.advance();
-    const origin =
+    const training =
       options.trunk === undefined
-        ? `random trunk (seed ${seed}) with the statistics`
-        : `trunk of ${basename(options.trunk)} with the whitening`;
-    const training = `not trained for retrieval: ${origin} of ${photos.length} photos`;
+        ? `untrained: random trunk (seed ${seed}), statistics and whitening learned from ${photos.length} photos`
+        : `not trained for retrieval: trunk of ${basename(options.trunk)}, whitening learned from ${photos.length} photos`;
     saveCheckpoint(out, { version: "how/2020", netParams, stateDict, meta: { training } });
   } finally {
     stage?.end();

@@ -15,8 +15,8 @@ import { collectReport, reportHead, writeReport } from "../report/write.js";
 
 /** The sets: what is searched, and other landmarks that only teach the visual words. */
 const SETS = {
-  landmarks: { landmarks: 8, views: 6, queriesPerLandmark: 2, distractors: 20, size: 224, seed: 1 },
-  codebook: { landmarks: 10, views: 3, queriesPerLandmark: 0, distractors: 0, size: 224, seed: 2 },
+  landmarks: { landmarks: 8, views: 6, queriesPerLandmark: 2, distractors: 20, size: 192, seed: 1 },
+  codebook: { landmarks: 8, views: 3, queriesPerLandmark: 0, distractors: 0, size: 192, seed: 2 },
 } as const satisfies Record<string, Partial<RenderOptions>>;
 
 /** Places shown a query. */
