@@ -13,6 +13,8 @@ export interface OpenModel {
   readonly device: string;
   /** What the user should know of the device: that it computes in software. To be told once. */
   readonly notice?: string;
+  /** Most bytes of device memory that were in use at once so far. */
+  readonly peakBytes?: () => number;
   close(): void | Promise<void>;
 }
 
@@ -43,6 +45,7 @@ export async function openModel(
       backend,
       device: deviceName(device),
       notice: softwareNotice(device),
+      peakBytes: () => device.peakBytes,
       close() {
         backend.destroy();
         network.destroy();

@@ -6,6 +6,7 @@ import { sha256File } from "../../base/hash.js";
 import { packageRoot } from "../../base/paths.js";
 import { loadDataset } from "../../data/datasets/load.js";
 import { ImageLoader } from "../../data/loader.js";
+import { mib } from "../../engine/memory.js";
 import { loadEvalConfig } from "../config/load.js";
 import type { Override } from "../config/override.js";
 import { withAbsolutePaths } from "../config/paths.js";
@@ -59,6 +60,7 @@ export async function runEvaluation(options: EvalOptions, tools: EvalTools): Pro
       if (notice) log.note(notice);
       log.note(`${network.kind} ${network.architecture} from ${checkpoint} on ${device}`);
       const store = { folder: join(folder, "cache"), loader, progress: log, signal: options.signal };
+      const begin = performance.now();
       const results = await evaluate({
         params,
         folder,
@@ -70,6 +72,7 @@ export async function runEvaluation(options: EvalOptions, tools: EvalTools): Pro
         onRanked: options.onRanked,
         signal: options.signal,
       });
+      log.note(whatItTook(performance.now() - begin, opened.peakBytes?.()));
       const model = { file: checkpoint, sha256, kind: network.kind, architecture: network.architecture };
       const result: EvalResult = { experiment, folder, model, device, results };
       // Most steps of a multistep evaluation have no results, and must not hide those of an earlier run.
@@ -83,4 +86,11 @@ export async function runEvaluation(options: EvalOptions, tools: EvalTools): Pro
   } finally {
     await loader.close();
   }
+}
+
+/** One line on time and memory; not in the results, which are the same whenever they are computed. */
+function whatItTook(ms: number, deviceBytes: number | undefined): string {
+  const own = `${mib(process.resourceUsage().maxRSS * 1024)} in the process`;
+  const memory = deviceBytes === undefined ? own : `${mib(deviceBytes)} on the device and ${own}`;
+  return `took ${(ms / 1000).toFixed(1)} s, at most ${memory}`;
 }
