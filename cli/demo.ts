@@ -23,7 +23,7 @@ interface DemoFlags {
 const HELP = `
 Examples:
   fire-gpu demo                          on the GPU, or without one in software (about two minutes on two cores)
-  fire-gpu demo --device software --out /tmp/demo
+  fire-gpu demo --device software --out demo-page
   fire-gpu demo --model my_how.pth       the same photos, another network
 It does what these do, with the options of configs/eval_how_demo.yml, and draws the rankings:
   fire-gpu data render --out out/demo/landmarks … && fire-gpu eval eval_how_demo
