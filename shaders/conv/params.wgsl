@@ -16,6 +16,23 @@ struct Params {
 @group(0) @binding(4) var<storage, read> residual: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> output: array<vec4f>;
 
+// Where the window of an output pixel begins in the input: column, row, and the first row of its image. Rows behind the
+// launch's last stand for that one; they are computed and not stored.
+fn originOf(row: u32) -> vec3i {
+  let m = min(row, p.rowEnd - 1u);
+  let x = i32((m % p.outW) * p.stride) - i32(p.padX);
+  let y = i32(((m / p.outW) % p.outH) * p.stride) - i32(p.padY);
+  return vec3i(x, y, i32(m / (p.outW * p.outH) * p.inH));
+}
+
+// The first channel that tap (kx, ky) of a window sees, in the bound part of the input; −1 outside the image.
+fn addressOf(origin: vec3i, kx: u32, ky: u32) -> i32 {
+  let x = origin.x + i32(kx * p.dilation);
+  let y = origin.y + i32(ky * p.dilation);
+  let inside = y >= 0 && y < i32(p.inH) && x >= 0 && x < i32(p.inW);
+  return select(-1, ((origin.z + y) * i32(p.inW) + x) * i32(p.inC4) - i32(p.inOffset), inside);
+}
+
 // Stores four output channels of one pixel with the epilogue that rides on every convolution.
 fn store(row: u32, col4: u32, sum: vec4f) {
   if (row >= p.rowEnd || col4 >= p.outC4) { return; }

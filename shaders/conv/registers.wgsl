@@ -18,21 +18,16 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
   var w = select(0u, ((col / 8u) * K) * 8u + (col % 8u) - p.weightOffset, inside);
 
   //# for r in 0..ROWS
-  let m${r} = min(row0 + ${r}u, p.rowEnd - 1u);
-  let x${r} = i32((m${r} % p.outW) * p.stride) - i32(p.padX);
-  let y${r} = i32(((m${r} / p.outW) % p.outH) * p.stride) - i32(p.padY);
-  let n${r} = (m${r} / (p.outW * p.outH)) * p.inH;
+  let origin${r} = originOf(row0 + ${r}u);
   var s${r}a = vec4f();
   var s${r}b = vec4f();
   //# end
   for (var ky = 0u; ky < p.kernelH; ky++) {
     for (var kx = 0u; kx < p.kernelW; kx++) {
       //# for r in 0..ROWS
-      let iy${r} = y${r} + i32(ky * p.dilation);
-      let ix${r} = x${r} + i32(kx * p.dilation);
-      let in${r} = iy${r} >= 0 && iy${r} < i32(p.inH) && ix${r} >= 0 && ix${r} < i32(p.inW);
-      let at${r} = select(0u, ((n${r} + u32(iy${r})) * p.inW + u32(ix${r})) * p.inC4 - p.inOffset, in${r});
-      let mask${r} = select(0.0, 1.0, in${r});
+      let found${r} = addressOf(origin${r}, kx, ky);
+      let at${r} = u32(max(found${r}, 0));
+      let mask${r} = select(0.0, 1.0, found${r} >= 0);
       //# end
       for (var c = 0u; c < p.inC4; c++) {
         let b0a = weights[w];

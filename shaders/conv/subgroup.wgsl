@@ -32,10 +32,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane:
   var w = ((colTile * ${LANES / 4}u + lane / 4u) * K) * 8u + (lane % 4u) * 2u - p.weightOffset;
 
   //# for j in 0..ROWS/LANES
-  let m${j} = min(row0 + ${j * LANES}u + lane, p.rowEnd - 1u);
-  let x${j} = i32((m${j} % p.outW) * p.stride) - i32(p.padX);
-  let y${j} = i32(((m${j} / p.outW) % p.outH) * p.stride) - i32(p.padY);
-  let n${j} = (m${j} / (p.outW * p.outH)) * p.inH;
+  let origin${j} = originOf(row0 + ${j * LANES}u + lane);
   //# end
   //# for r in 0..ROWS
   var s${r}a = vec4f();
@@ -45,12 +42,10 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane:
   for (var ky = 0u; ky < p.kernelH; ky++) {
     for (var kx = 0u; kx < p.kernelW; kx++) {
       //# for j in 0..ROWS/LANES
-      let iy${j} = y${j} + i32(ky * p.dilation);
-      let ix${j} = x${j} + i32(kx * p.dilation);
-      let in${j} = iy${j} >= 0 && iy${j} < i32(p.inH) && ix${j} >= 0 && ix${j} < i32(p.inW);
+      let found${j} = addressOf(origin${j}, kx, ky);
       // an address outside the image reads the window's first value and is masked below
-      let at${j} = select(0u, ((n${j} + u32(iy${j})) * p.inW + u32(ix${j})) * p.inC4 - p.inOffset, in${j});
-      let mask${j} = select(0.0, 1.0, in${j});
+      let at${j} = u32(max(found${j}, 0));
+      let mask${j} = select(0.0, 1.0, found${j} >= 0);
       //# end
       for (var c = 0u; c < p.inC4; c++) {
         //# for j in 0..ROWS/LANES

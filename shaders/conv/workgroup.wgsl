@@ -24,10 +24,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_id) id: vec3
   // this invocation stages rows tid/4 and tid/4 + 32, vec4 tid % 4 of the step
   let part = tid % 4u;
   //# for j in 0..2
-  let m${j} = min(row0 + tid / 4u + ${j * 32}u, p.rowEnd - 1u);
-  let x${j} = i32((m${j} % p.outW) * p.stride) - i32(p.padX);
-  let y${j} = i32(((m${j} / p.outW) % p.outH) * p.stride) - i32(p.padY);
-  let n${j} = (m${j} / (p.outW * p.outH)) * p.inH;
+  let origin${j} = originOf(row0 + tid / 4u + ${j * 32}u);
   //# end
   //# for r in 0..8
   var s${r} = vec4f();
@@ -36,16 +33,14 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_id) id: vec3
   for (var ky = 0u; ky < p.kernelH; ky++) {
     for (var kx = 0u; kx < p.kernelW; kx++) {
       //# for j in 0..2
-      let iy${j} = y${j} + i32(ky * p.dilation);
-      let ix${j} = x${j} + i32(kx * p.dilation);
-      let in${j} = iy${j} >= 0 && iy${j} < i32(p.inH) && ix${j} >= 0 && ix${j} < i32(p.inW);
-      let at${j} = select(0u, ((n${j} + u32(iy${j})) * p.inW + u32(ix${j})) * p.inC4 - p.inOffset, in${j});
+      let found${j} = addressOf(origin${j}, kx, ky);
+      let at${j} = u32(max(found${j}, 0));
       //# end
       let k0 = (ky * p.kernelW + kx) * p.inC4;
       for (var c = 0u; c < p.inC4; c += 4u) {
         workgroupBarrier();
         //# for j in 0..2
-        left[(tid / 4u + ${j * 32}u) * 4u + part] = select(vec4f(), input[at${j} + min(c + part, p.inC4 - 1u)], in${j} && c + part < p.inC4);
+        left[(tid / 4u + ${j * 32}u) * 4u + part] = select(vec4f(), input[at${j} + min(c + part, p.inC4 - 1u)], found${j} >= 0 && c + part < p.inC4);
         //# end
         //# for j in 0..2
         {
