@@ -20,13 +20,18 @@ export function sharedDevice(): Promise<Device> {
   return device;
 }
 
+/** Cases that take minutes on SwiftShader; of a kind with several, a sampled run keeps one there. */
+const LARGE = /large_image$/;
+const LARGE_FOR_A_SAMPLE = /large_image$|full_r50$|fire_train_step__(?!lr3e-5)/;
+
 /**
  * SwiftShader runs a network ten times slower than lavapipe: realistic image sizes take minutes there.
  * @throws CaseSkipped on such a driver unless everything was asked for
  */
-export function leaveLargeToFullRun(golden: GoldenCase, device: Device, { full }: Context): void {
-  if (golden.name.endsWith("large_image") && isSlow(device) && !full)
-    throw new CaseSkipped(`${device.caps.name} is slow; --full runs it`);
+export function leaveLargeToFullRun(golden: GoldenCase, device: Device, { full, sample }: Context): void {
+  const large = sample ? LARGE_FOR_A_SAMPLE : LARGE;
+  if (large.test(golden.name) && isSlow(device) && !full)
+    throw new CaseSkipped(`${device.caps.name} is slow; ${sample ? "a run without --sample" : "--full"} runs it`);
 }
 
 /** SwiftShader, by what it can do: a software driver with subgroups of four. */
