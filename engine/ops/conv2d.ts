@@ -36,8 +36,9 @@ function tileFor(caps: Capabilities): Tile {
   if (variant === "workgroup") return { shader: "conv/workgroup.wgsl", constants: {}, rows: 64, columns: 64 };
   if (variant === "registers" || !subgroupsFit)
     return { shader: "conv/registers.wgsl", constants: { ROWS: 8 }, rows: 8, columns: 128 };
-  const rows = lanes === 4 ? 8 : 16;
-  return { shader: "conv/subgroup.wgsl", constants: { LANES: lanes, ROWS: rows }, rows, columns: lanes * 8 };
+  const rows = lanes === 4 ? 16 : 32;
+  const CV = lanes === 4 ? 2 : 1;
+  return { shader: "conv/subgroup.wgsl", constants: { LANES: lanes, CV, ROWS: rows }, rows, columns: lanes * CV * 4 };
 }
 
 export const conv2d: Op<Conv2dAttrs> = {
