@@ -168,6 +168,24 @@ export class Device {
     return new Tensor([count], "f32", this.zeroBlock, { release: () => {} }, "zeros");
   }
 
+  /**
+   * Another form of a tensor that lives as long (weights as some kernel wants them), made at the first call and kept.
+   * While a plan is built it is made at once and not at every replay, so `source` must not depend on the plan.
+   */
+  derived(source: Tensor, form: string, make: () => Tensor): Tensor {
+    const known = source.forms.get(form);
+    if (known) return known;
+    const { constants } = this;
+    this.constants = undefined;
+    try {
+      const made = this.recorder.outsideCapture(() => this.keep(this.scope(make)));
+      source.forms.set(form, made);
+      return made;
+    } finally {
+      this.constants = constants;
+    }
+  }
+
   dispatch(d: Dispatch): void {
     if (this.failure) throw this.failure;
     this.recorder.dispatch(d);

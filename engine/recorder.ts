@@ -165,6 +165,17 @@ export class Recorder {
     return capture;
   }
 
+  /** Runs `body` with launches encoded as if no capture were under way. */
+  outsideCapture<T>(body: () => T): T {
+    const { capturing } = this;
+    this.capturing = undefined;
+    try {
+      return body();
+    } finally {
+      this.capturing = capturing;
+    }
+  }
+
   /** Forgets bind groups, after blocks were destroyed. */
   dropGroups(): void {
     this.groups.clear();

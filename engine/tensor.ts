@@ -9,6 +9,7 @@ export class Tensor {
   private block: Block | undefined;
   /** The tensor whose memory this one shows, itself unless it is a view: what a tape knows tensors by. */
   base: Tensor = this;
+  private readonly ownForms = new Map<string, Tensor>();
 
   constructor(
     public shape: readonly number[],
@@ -35,6 +36,11 @@ export class Tensor {
     return this.block;
   }
 
+  /** Other forms of the same data that `Device.derived` keeps; freed with it. */
+  get forms(): Map<string, Tensor> {
+    return this.base.ownForms;
+  }
+
   get freed(): boolean {
     return this.block === undefined;
   }
@@ -44,6 +50,8 @@ export class Tensor {
     if (!this.block) return;
     const block = this.block;
     this.block = undefined;
+    for (const form of this.ownForms.values()) form.free();
+    this.ownForms.clear();
     this.owner.release(this, block);
   }
 

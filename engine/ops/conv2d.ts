@@ -1,6 +1,7 @@
 /**
  * @file 2-D convolution, NHWC, with bias, residual and ReLU in its epilogue; a matrix product is its 1×1 case.
- * Variants by capability: subgroup outer product (software drivers), workgroup tile (GPUs), registers (anything).
+ * Variants by capability: Winograd for 3×3 and subgroup outer product (software drivers), workgroup tile (GPUs), registers
+ * (anything).
  */
 import type { Capabilities } from "../adapter.js";
 import type { Device } from "../device.js";
@@ -11,8 +12,9 @@ import { rowStrips, windowOf } from "../windows.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { conv2dGradient } from "./conv2d-gradient.js";
 import { PANEL } from "./pack.js";
+import { winogradForward, winogradGains, winogradRuns } from "./winograd.js";
 
-export type ConvVariant = "subgroup" | "workgroup" | "registers";
+export type ConvVariant = "winograd" | "subgroup" | "workgroup" | "registers";
 
 /** Tile of a variant: rows and columns of output that one workgroup owns. */
 interface Tile {
@@ -32,7 +34,7 @@ export function forceConvVariant(variant: ConvVariant | undefined): void {
 function tileFor(caps: Capabilities): Tile {
   const lanes = caps.subgroupSize;
   const subgroupsFit = lanes >= 4 && lanes <= 16;
-  const variant = forced ?? (caps.software ? (subgroupsFit ? "subgroup" : "registers") : "workgroup");
+  const variant = (forced === "winograd" ? undefined : forced) ?? (caps.software ? (subgroupsFit ? "subgroup" : "registers") : "workgroup");
   if (variant === "workgroup") return { shader: "conv/workgroup.wgsl", constants: {}, rows: 64, columns: 64 };
   if (variant === "registers" || !subgroupsFit)
     return { shader: "conv/registers.wgsl", constants: { ROWS: 8 }, rows: 8, columns: 128 };
@@ -58,7 +60,12 @@ export const conv2d: Op<Conv2dAttrs> = {
     if (residual) expect(size(residual) === size(out), "conv2d", "residual", out, residual);
     return out;
   },
-  forward(device, [x, w, bias, residual], a, output) {
+  forward(device, inputs, a, output) {
+    const [x, w, bias, residual] = inputs;
+    if (forced === "winograd" ? winogradRuns(device, a, w) : !forced && winogradGains(device, a, x.shape, w)) {
+      winogradForward(device, inputs, a, output);
+      return;
+    }
     const [N, H, W, C] = x.shape;
     const [, OH, OW, O] = output.shape;
     const tile = tileFor(device.caps);

@@ -61,7 +61,9 @@ function conv(
       );
     return all;
   };
-  return { op: "conv2d", title: `${title} ${N}x${H}x${W}x${C}>${O}`, attrs, inputs, variants: allVariants };
+  const winograd = kernel[0] === 3 && attrs.stride === 1 && attrs.dilation === 1;
+  const variants = winograd ? (["winograd", ...allVariants] as const) : allVariants;
+  return { op: "conv2d", title: `${title} ${N}x${H}x${W}x${C}>${O}`, attrs, inputs, variants };
 }
 
 const none = {};
@@ -71,6 +73,7 @@ export const opCases: readonly OpCase[] = [
   conv("1x1 with residual and relu", [1, 9, 11, 64], 96, [1, 1], { residual: true, relu: true }),
   conv("1x1 stride 2", [1, 9, 10, 16], 36, [1, 1], { stride: 2 }),
   conv("3x3 padded", [1, 13, 9, 12], 40, [3, 3], { padding: [1, 1], relu: true }),
+  conv("3x3 unpadded, two panels, residual", [2, 11, 14, 36], 68, [3, 3], { residual: true }),
   conv("3x3 stride 2, batch of 2", [2, 8, 7, 8], 20, [3, 3], { padding: [1, 1], stride: 2 }),
   conv("3x3 dilation 2 stride 2", [1, 11, 12, 4], 8, [3, 3], { padding: [2, 2], stride: 2, dilation: 2 }),
   conv("7x7 stem", [1, 20, 23, 4], 64, [7, 7], { padding: [3, 3], stride: 2, relu: true }),

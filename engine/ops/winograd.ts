@@ -1,0 +1,129 @@
+/**
+ * @file 3×3 convolution of stride 1 by Winograd's F(4×4, 3×3): tiles of 4×4 outputs and their filters are taken to 36
+ * points, where the convolution is a product a point, 4 times fewer multiply-adds than the direct sum. The rounding error
+ * is about twice that of the direct sum (shaders/conv/winograd.wgsl). Tiles are worked on in chunks that stay in a
+ * processor's cache and below the binding limit.
+ */
+import type { Device } from "../device.js";
+import type { Tensor } from "../tensor.js";
+import { windowOf } from "../windows.js";
+import type { Conv2dAttrs } from "./conv2d-attrs.js";
+import { groupsFor } from "./launch.js";
+import { PANEL } from "./pack.js";
+
+const POINTS = 36;
+/** Tiles of one chunk, about: their 36 points of 256 channels are 18 MB. */
+const CHUNK_TILES = 512;
+/** Fewer channels do not pay for the transforms. */
+const LEAST_CHANNELS = 32;
+
+/** Whether the device can do this convolution this way. */
+export function winogradRuns(device: Device, a: Conv2dAttrs, weights: Tensor): boolean {
+  const lanes = device.caps.subgroupSize;
+  const form = a.kernel[0] === 3 && a.kernel[1] === 3 && a.stride === 1 && a.dilation === 1;
+  return form && (lanes === 4 || lanes === 8) && transformedBytes(weights) <= device.maxBinding;
+}
+
+/** Whether it gains by it: measured on software drivers. */
+export function winogradGains(device: Device, a: Conv2dAttrs, input: readonly number[], weights: Tensor): boolean {
+  const channels = input[3] >= LEAST_CHANNELS && a.outChannels >= LEAST_CHANNELS;
+  return device.caps.software && channels && winogradRuns(device, a, weights);
+}
+
+const transformedBytes = (weights: Tensor) => (weights.bytes / 9) * POINTS;
+
+/** As conv2d's forward; x [N, H, W, C], packed weights [panels, 9·C, 32], output [N, OH, OW, O]. */
+export function winogradForward(
+  device: Device,
+  [x, w, bias, residual]: readonly Tensor[],
+  a: Conv2dAttrs,
+  output: Tensor,
+): void {
+  const [N, H, W, C] = x.shape;
+  const [, OH, OW, O] = output.shape;
+  const [padY, padX] = a.padding;
+  const U = device.derived(w, "winograd", () => transformWeights(device, w, C));
+  const tilesX = Math.ceil(OW / 4);
+  const tilesY = Math.ceil(OH / 4);
+  const rows = N * tilesY;
+  const rowBytes = tilesX * POINTS * 4 * Math.max(C, O);
+  const step = Math.max(1, Math.min(Math.ceil(CHUNK_TILES / tilesX), Math.floor(device.maxBinding / rowBytes)));
+  const outRow = (r: number) => Math.floor(r / tilesY) * OH + Math.min(OH, (r % tilesY) * 4);
+  const inRow = (r: number, edge: number) =>
+    Math.floor(r / tilesY) * H + Math.min(H, Math.max(0, (r % tilesY) * 4 - padY + edge));
+  for (let first = 0; first < rows; first += step) {
+    const end = Math.min(rows, first + step);
+    const tiles = (end - first) * tilesX;
+    const input = windowOf(device, x, inRow(first, 0) * W * C, inRow(end - 1, 6) * W * C);
+    const out = windowOf(device, output, outRow(first) * OW * O, outRow(end) * OW * O);
+    device.scope(() => {
+      const V = device.empty([POINTS, tiles, C], "f32", "winograd input");
+      device.dispatch({
+        shader: "conv/winograd_input.wgsl",
+        constants: {},
+        reads: [input.window],
+        writes: [V],
+        params: [H, W, C / 4, tilesX, tilesY, padY, padX, first * tilesX, tiles, input.shift / 4, (tiles * C) / 4],
+        groups: groupsFor((tiles * C) / 4),
+        label: `winogradInput/${H}x${W}x${C}`,
+        cost: { flops: 144 * tiles * C, bytes: 4 * (tiles * 16 * C + V.elements) },
+      });
+      const M = product(device, V, U, O);
+      const extra = residual ? { ...out.window, tensor: residual } : bias;
+      device.dispatch({
+        shader: "conv/winograd_output.wgsl",
+        constants: {},
+        reads: [M, bias, extra],
+        writes: [out.window],
+        params: [
+          ...[OH, OW, O / 4, tilesX, tilesY, first * tilesX, tiles, out.shift / 4, (tiles * O) / 4],
+          ...[a.relu ? 1 : 0, residual ? 1 : 0],
+        ],
+        groups: groupsFor((tiles * O) / 4),
+        label: `winogradOutput/${OH}x${OW}x${O}`,
+        cost: { flops: 100 * tiles * O, bytes: 4 * (M.elements + tiles * 16 * O) },
+      });
+      return undefined;
+    });
+  }
+}
+
+/** Filters at the points: packed [panels, 9·C, 32] → [36, panels, C, 32]. */
+function transformWeights(device: Device, w: Tensor, C: number): Tensor {
+  const panels = w.shape[0];
+  const U = device.empty([POINTS, panels, C, PANEL], "f32", "winograd weights");
+  const count = (panels * C * PANEL) / 4;
+  device.dispatch({
+    shader: "conv/winograd_weights.wgsl",
+    constants: {},
+    reads: [w],
+    writes: [U],
+    params: [C, panels, count],
+    groups: groupsFor(count),
+    label: `winogradWeights/${panels}x${C}`,
+    cost: { flops: 0, bytes: w.bytes + U.bytes },
+  });
+  return U;
+}
+
+/** V [36, tiles, C] · U [36, panels, C, 32] → [36, tiles, O]. */
+function product(device: Device, V: Tensor, U: Tensor, O: number): Tensor {
+  const [, tiles, C] = V.shape;
+  const LANES = device.caps.subgroupSize;
+  const CV = LANES === 4 ? 2 : 1;
+  const ROWS = LANES === 4 || tiles <= 16 ? 16 : 32;
+  const rowTiles = Math.ceil(tiles / ROWS);
+  const colTiles = Math.ceil(O / (LANES * CV * 4));
+  const M = device.empty([POINTS, tiles, O], "f32", "winograd products");
+  device.dispatch({
+    shader: "conv/winograd_product.wgsl",
+    constants: { LANES, CV, ROWS },
+    reads: [V, U],
+    writes: [M],
+    params: [tiles, C / 4, O / 4, U.shape[1], rowTiles, colTiles],
+    groups: POINTS * rowTiles * colTiles,
+    label: `winogradProduct/${tiles}x${C}>${O}`,
+    cost: { flops: 2 * POINTS * tiles * C * O, bytes: V.bytes + U.bytes + M.bytes },
+  });
+  return M;
+}
