@@ -102,6 +102,7 @@ export const conv2d: Op<Conv2dAttrs> = {
             a.kernel[0], a.kernel[1], a.stride, a.dilation, a.padding[0], a.padding[1],
             s.out0 * OW, s.out1 * OW, (p0 * PANEL) / tile.columns, colTiles, rowTiles,
             input.shift / 4, out.shift / 4, weights.shift / 4, a.relu ? 1 : 0, residual ? 1 : 0,
+            ...(a.dilation === 1 ? [1, (a.kernel[1] * C) / 4] : [a.kernel[1], C / 4]),
           ],
           groups: rowTiles * colTiles,
           label: `conv2d/${a.kernel.join("x")}s${a.stride}/${H}x${W}x${C}>${OH}x${OW}x${O}`,

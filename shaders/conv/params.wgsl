@@ -7,6 +7,7 @@ struct Params {
   colTileBegin: u32, colTiles: u32, rowTiles: u32,
   inOffset: u32, outOffset: u32, weightOffset: u32,  // where the bound windows begin in their tensors
   relu: u32, residual: u32,
+  runs: u32, runC4: u32,            // a kernel row as contiguous runs of input: one of kernelW pixels, or kernelW of one
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -33,11 +34,11 @@ fn addressOf(origin: vec3i, kx: u32, ky: u32) -> i32 {
   return select(-1, ((origin.z + y) * i32(p.inW) + x) * i32(p.inC4) - i32(p.inOffset), inside);
 }
 
-// Stores four output channels of one pixel with the epilogue that rides on every convolution.
+// Stores four output channels of one pixel, bias included, with the epilogue that rides on every convolution.
 fn store(row: u32, col4: u32, sum: vec4f) {
   if (row >= p.rowEnd || col4 >= p.outC4) { return; }
   let at = row * p.outC4 + col4 - p.outOffset;
-  var v = sum + bias[col4];
+  var v = sum;
   if (p.residual != 0u) { v += residual[at]; }
   if (p.relu != 0u) { v = max(v, vec4f()); }
   output[at] = v;

@@ -47,8 +47,10 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
       }
     }
   }
+  let biasA = bias[min(col, p.outC4 - 1u)];
+  let biasB = bias[min(col + 1u, p.outC4 - 1u)];
   //# for r in 0..ROWS
-  store(row0 + ${r}u, col, s${r}a);
-  store(row0 + ${r}u, col + 1u, s${r}b);
+  store(row0 + ${r}u, col, s${r}a + biasA);
+  store(row0 + ${r}u, col + 1u, s${r}b + biasB);
   //# end
 }

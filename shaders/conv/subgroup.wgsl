@@ -40,24 +40,30 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane:
   //# end
 
   for (var ky = 0u; ky < p.kernelH; ky++) {
-    for (var kx = 0u; kx < p.kernelW; kx++) {
+    for (var run = 0u; run < p.runs; run++) {
       //# for j in 0..ROWS/LANES
-      let found${j} = addressOf(origin${j}, kx, ky);
-      // an address outside the image reads the window's first value and is masked below
-      let at${j} = u32(max(found${j}, 0));
-      let mask${j} = select(0.0, 1.0, found${j} >= 0);
+      let y${j} = origin${j}.y + i32(ky * p.dilation);
+      let row${j} = (origin${j}.z + y${j}) * i32(p.inW * p.inC4) - i32(p.inOffset);
+      let x${j} = (origin${j}.x + i32(run * p.dilation)) * i32(p.inC4);
+      let width${j} = select(0u, p.inW * p.inC4, y${j} >= 0 && y${j} < i32(p.inH));
       //# end
-      for (var c = 0u; c < p.inC4; c++) {
+      for (var c = 0u; c < p.runC4; c++) {
+        // left of the image wraps to a large number; what lies outside reads the window's first value and is masked
         //# for j in 0..ROWS/LANES
-        let a${j} = input[at${j} + c] * mask${j};
+        let i${j} = x${j} + i32(c);
+        let inside${j} = u32(i${j}) < width${j};
+        let a${j} = input[select(0u, u32(row${j} + i${j}), inside${j})] * select(0.0, 1.0, inside${j});
         //# end
         //# include "conv/outer_product.wgsl"
       }
     }
   }
+  //# for q in 0..CV
+  let bias_${q} = bias[min(col + ${q}u, p.outC4 - 1u)];
+  //# end
   //# for r in 0..ROWS
   //# for q in 0..CV
-  store(row0 + ${r}u, col + ${q}u, s${r}_${q});
+  store(row0 + ${r}u, col + ${q}u, s${r}_${q} + bias_${q});
   //# end
   //# end
 }

@@ -65,7 +65,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_id) id: vec3
       }
     }
   }
+  let col = colTile * 16u + id.x;
+  let b = bias[min(col, p.outC4 - 1u)];
   //# for r in 0..8
-  store(row0 + id.y + ${r * 8}u, colTile * 16u + id.x, s${r});
+  store(row0 + id.y + ${r * 8}u, col, s${r} + b);
   //# end
 }
