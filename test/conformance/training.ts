@@ -28,7 +28,7 @@ export function caseTuples(golden: GoldenCase): RgbImage[][] {
  */
 export async function checkTrainingCase(golden: GoldenCase, make: () => Trainer): Promise<Check[]> {
   let first: Check[] | undefined;
-  for (const variant of [undefined, "registers", "workgroup"] as const) {
+  for (const variant of [undefined, "subgroup", "registers", "workgroup"] as const) {
     forceConvVariant(variant);
     const trainer = make();
     try {
