@@ -34,7 +34,9 @@ export function forceConvVariant(variant: ConvVariant | undefined): void {
 function tileFor(caps: Capabilities): Tile {
   const lanes = caps.subgroupSize;
   const subgroupsFit = lanes >= 4 && lanes <= 16;
-  const variant = (forced === "winograd" ? undefined : forced) ?? (caps.software ? (subgroupsFit ? "subgroup" : "registers") : "workgroup");
+  const variant =
+    (forced === "winograd" ? undefined : forced) ??
+    (caps.software ? (subgroupsFit ? "subgroup" : "registers") : "workgroup");
   if (variant === "workgroup") return { shader: "conv/workgroup.wgsl", constants: {}, rows: 64, columns: 64 };
   if (variant === "registers" || !subgroupsFit)
     return { shader: "conv/registers.wgsl", constants: { ROWS: 8 }, rows: 8, columns: 128 };

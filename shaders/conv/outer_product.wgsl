@@ -1,5 +1,5 @@
 // One step of the subgroup outer product: four k of ROWS rows × LANES·CV·4 columns. The including kernel has row vectors
-// a0, a1, … (lane l of a_j holds four k of row j·LANES + l), the right side's address w in `weights`, and sums s<row>_<q>.
+// a0, a1, … (lane l of a_j holds four k of row j·LANES + l), the right side's address w in `weights`, and sums s[row · CV + q].
 //
 // Each lane loads CV vec4 of adjacent columns for each k. The left values reach the other lanes by broadcast with a
 // constant lane number. All four k of the right side are loaded first, then applied row by row: a sum is touched once for
@@ -16,6 +16,6 @@ w += 32u;
 //# for r in 0..ROWS
 let v${r} = subgroupBroadcast(a${r / LANES}, ${r % LANES}u);
 //# for q in 0..CV
-s${r}_${q} = s${r}_${q} + ((v${r}.x * b0_${q} + v${r}.y * b1_${q}) + (v${r}.z * b2_${q} + v${r}.w * b3_${q}));
+s[${r * CV + q}] += ((v${r}.x * b0_${q} + v${r}.y * b1_${q}) + (v${r}.z * b2_${q} + v${r}.w * b3_${q}));
 //# end
 //# end

@@ -33,11 +33,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane:
   //# for j in 0..ROWS/LANES
   let origin${j} = originOf(row0 + ${j * LANES}u + lane);
   //# end
-  //# for r in 0..ROWS
-  //# for q in 0..CV
-  var s${r}_${q} = vec4f();
-  //# end
-  //# end
+  var s: array<vec4f, ${ROWS * CV}>;
 
   for (var ky = 0u; ky < p.kernelH; ky++) {
     for (var run = 0u; run < p.runs; run++) {
@@ -61,9 +57,11 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane:
   //# for q in 0..CV
   let bias_${q} = bias[min(col + ${q}u, p.outC4 - 1u)];
   //# end
-  //# for r in 0..ROWS
-  //# for q in 0..CV
-  store(row0 + ${r}u, col + ${q}u, s${r}_${q} + bias_${q});
-  //# end
-  //# end
+  // a loop, not unrolled: thirty-two stores in a row are more code than all the rest
+  let rows = min(${ROWS}u, p.rowEnd - row0);
+  for (var r = 0u; r < rows; r++) {
+    //# for q in 0..CV
+    store(row0 + r, col + ${q}u, s[r * ${CV}u + ${q}u] + bias_${q});
+    //# end
+  }
 }

@@ -3,6 +3,7 @@
 struct Params {
   H: u32, W: u32, C4: u32, tilesX: u32, tilesY: u32, padY: u32, padX: u32,
   firstTile: u32, tiles: u32, inOffset: u32, count: u32,
+  side: u32,  // 6, from outside so that no driver unrolls the loops: the code would leave the instruction cache
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
@@ -25,17 +26,23 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
   let y0 = i32((tile / p.tilesX) % p.tilesY * 4u) - i32(p.padY);
   let x0 = i32(tile % p.tilesX * 4u) - i32(p.padX);
   let row0 = i32(tile / (p.tilesX * p.tilesY) * p.H);
-  //# for u in 0..6
-  let d${u} = toPoints(array<vec4f, 6>(
-    pixel(row0, y0, x0 + ${u}, c4), pixel(row0, y0 + 1, x0 + ${u}, c4), pixel(row0, y0 + 2, x0 + ${u}, c4),
-    pixel(row0, y0 + 3, x0 + ${u}, c4), pixel(row0, y0 + 4, x0 + ${u}, c4), pixel(row0, y0 + 5, x0 + ${u}, c4)));
-  //# end
+  var t6: array<vec4f, 36>;
+  for (var u = 0u; u < p.side; u++) {
+    let x = x0 + i32(u);
+    let column = toPoints(array<vec4f, 6>(
+      pixel(row0, y0, x, c4), pixel(row0, y0 + 1, x, c4), pixel(row0, y0 + 2, x, c4),
+      pixel(row0, y0 + 3, x, c4), pixel(row0, y0 + 4, x, c4), pixel(row0, y0 + 5, x, c4)));
+    //# for v in 0..6
+    t6[${v * 6}u + u] = column[${v}];
+    //# end
+  }
   let plane = p.tiles * p.C4;
-  let out = t * p.C4 + c4;
-  //# for v in 0..6
-  let r${v} = toPoints(array<vec4f, 6>(d0[${v}], d1[${v}], d2[${v}], d3[${v}], d4[${v}], d5[${v}]));
-  //# for u in 0..6
-  V[out + ${v * 6 + u}u * plane] = r${v}[${u}];
-  //# end
-  //# end
+  for (var v = 0u; v < p.side; v++) {
+    let k = v * 6u;
+    let row = toPoints(array<vec4f, 6>(t6[k], t6[k + 1u], t6[k + 2u], t6[k + 3u], t6[k + 4u], t6[k + 5u]));
+    let out = k * plane + t * p.C4 + c4;
+    //# for u in 0..6
+    V[out + ${u}u * plane] = row[${u}];
+    //# end
+  }
 }

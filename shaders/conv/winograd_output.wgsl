@@ -3,6 +3,7 @@
 struct Params {
   H: u32, W: u32, O4: u32, tilesX: u32, tilesY: u32,
   firstTile: u32, tiles: u32, outOffset: u32, count: u32, relu: u32, residual: u32,
+  side: u32,  // 6, from outside so that no driver unrolls the loop
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> M: array<vec4f>;
@@ -22,22 +23,28 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
   let x0 = tile % p.tilesX * 4u;
   let row0 = tile / (p.tilesX * p.tilesY) * p.H;
   let plane = p.tiles * p.O4;
-  //# for u in 0..6
-  let m${u} = fromPoints(array<vec4f, 6>(
-    M[i + ${u}u * plane], M[i + ${u + 6}u * plane], M[i + ${u + 12}u * plane],
-    M[i + ${u + 18}u * plane], M[i + ${u + 24}u * plane], M[i + ${u + 30}u * plane]));
-  //# end
-  let b = bias[o4];
-  //# for v in 0..4
-  let r${v} = fromPoints(array<vec4f, 6>(m0[${v}], m1[${v}], m2[${v}], m3[${v}], m4[${v}], m5[${v}]));
-  //# for u in 0..4
-  if (y0 + ${v}u < p.H && x0 + ${u}u < p.W) {
-    let at = ((row0 + y0 + ${v}u) * p.W + x0 + ${u}u) * p.O4 + o4 - p.outOffset;
-    var sum = r${v}[${u}] + b;
-    if (p.residual != 0u) { sum += residual[at]; }
-    if (p.relu != 0u) { sum = max(sum, vec4f()); }
-    y[at] = sum;
+  var t4: array<vec4f, 24>;
+  for (var u = 0u; u < p.side; u++) {
+    let at = i + u * plane;
+    let column = fromPoints(array<vec4f, 6>(
+      M[at], M[at + 6u * plane], M[at + 12u * plane], M[at + 18u * plane], M[at + 24u * plane], M[at + 30u * plane]));
+    //# for v in 0..4
+    t4[${v * 6}u + u] = column[${v}];
+    //# end
   }
-  //# end
-  //# end
+  let b = bias[o4];
+  let rows = min(4u, p.H - y0);
+  for (var v = 0u; v < rows; v++) {
+    let k = v * 6u;
+    let row = fromPoints(array<vec4f, 6>(t4[k], t4[k + 1u], t4[k + 2u], t4[k + 3u], t4[k + 4u], t4[k + 5u]));
+    let at = ((row0 + y0 + v) * p.W + x0) * p.O4 + o4 - p.outOffset;
+    //# for u in 0..4
+    if (x0 + ${u}u < p.W) {
+      var sum = row[${u}] + b;
+      if (p.residual != 0u) { sum += residual[at + ${u}u * p.O4]; }
+      if (p.relu != 0u) { sum = max(sum, vec4f()); }
+      y[at + ${u}u * p.O4] = sum;
+    }
+    //# end
+  }
 }

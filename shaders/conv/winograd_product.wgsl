@@ -22,23 +22,18 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane:
   //# for j in 0..ROWS/LANES
   let at${j} = (point * p.tiles + min(row0 + ${j * LANES}u + lane, p.tiles - 1u)) * p.C4;
   //# end
-  //# for r in 0..ROWS
-  //# for q in 0..CV
-  var s${r}_${q} = vec4f();
-  //# end
-  //# end
+  var s: array<vec4f, ${ROWS * CV}>;
   for (var c = 0u; c < p.C4; c++) {
     //# for j in 0..ROWS/LANES
     let a${j} = V[at${j} + c];
     //# end
     //# include "conv/outer_product.wgsl"
   }
-  //# for r in 0..ROWS
-  if (row0 + ${r}u < p.tiles) {
-    let out = (point * p.tiles + row0 + ${r}u) * p.O4 + col;
+  let rows = min(${ROWS}u, p.tiles - row0);
+  for (var r = 0u; r < rows; r++) {
+    let out = (point * p.tiles + row0 + r) * p.O4 + col;
     //# for q in 0..CV
-    if (col + ${q}u < p.O4) { M[out + ${q}u] = s${r}_${q}; }
+    if (col + ${q}u < p.O4) { M[out + ${q}u] = s[r * ${CV}u + ${q}u]; }
     //# end
   }
-  //# end
 }
