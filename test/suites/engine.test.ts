@@ -4,9 +4,10 @@ import * as assert from "uvu/assert";
 import { openDevice } from "../../engine/device.js";
 import { sizeClass } from "../../engine/memory.js";
 import { run } from "../../engine/op.js";
+import { conv2d, forceConvVariant } from "../../engine/ops/conv2d.js";
 import { axisTable } from "../../engine/ops/resize.js";
 import { specialise } from "../../engine/shader.js";
-import { opCases, opOf } from "../support/op-cases.js";
+import { opCases, opOf, values } from "../support/op-cases.js";
 
 const device = await openDevice();
 // a pixel row of the largest case fits, hardly any tensor does
@@ -14,6 +15,8 @@ const narrow = await openDevice({ maxBinding: 16384 });
 
 test("tensors over the binding limit give the same results in windows", async () => {
   let windowed = 0;
+  // with so narrow bindings the filters of Winograd's form fit none, and the direct form adds in another order
+  forceConvVariant("subgroup");
   for (const c of opCases.filter((c) => !c.types && c.op !== "packPanels" && c.op !== "gatherRows")) {
     const inputs = c.inputs();
     const results = [];
@@ -27,7 +30,31 @@ test("tensors over the binding limit give the same results in windows", async ()
     assert.equal(results[1].data, results[0].data, `${c.op} ${c.title}`);
     if (results[1].dispatches > results[0].dispatches) windowed++;
   }
+  forceConvVariant(undefined);
   assert.ok(windowed >= 5, `${windowed} cases were split`);
+});
+
+test("a convolution by Winograd's way gives the same in windows and in chunks of tiles, across images of a batch", async () => {
+  const [N, H, W, C, O] = [3, 41, 150, 32, 32];
+  const attrs = { outChannels: O, kernel: [3, 3], stride: 1, padding: [1, 1], dilation: 1, relu: false } as const;
+  const wide = await openDevice({ maxBinding: 2 ** 19 });
+  forceConvVariant("winograd");
+  const results = [];
+  for (const d of [device, wide]) {
+    const live = d.liveBytes;
+    const x = d.upload(Float32Array.from(values([N, H, W, C], 1).data), [N, H, W, C]);
+    const w = d.upload(Float32Array.from(values([1, 9 * C, 32], 2).data), [1, 9 * C, 32]);
+    const before = d.dispatches;
+    const y = run(d, conv2d, [x, w, d.zeros(O)], attrs);
+    results.push({ data: await d.readF32(y), dispatches: d.dispatches - before });
+    for (const t of [x, w, y]) t.free();
+    assert.is(d.liveBytes, live, "the transformed filters go with the weights");
+  }
+  forceConvVariant(undefined);
+  wide.close();
+  assert.ok(results[0].dispatches > 1 + 3, "several chunks even without a limit");
+  assert.ok(results[1].dispatches > results[0].dispatches);
+  assert.equal(results[1].data, results[0].data);
 });
 
 test("a plan replays with new data and gives what direct runs give, also when runs overlap", async () => {
