@@ -4,17 +4,13 @@
  * weights turned (channels and columns exchanged, taps mirrored).
  */
 import type { Device } from "../device.js";
-import { type GradientContext, type Op, run, size } from "../op.js";
+import { type GradientContext, type Op, run } from "../op.js";
 import type { Tensor } from "../tensor.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
+import { weightGradient } from "./conv2d-weight-gradient.js";
 import { groupsFor } from "./launch.js";
 import { PANEL } from "./pack.js";
-import { columnSum, sumParts } from "./reduce-columns.js";
-
-/** Pixels that one workgroup sums for the weights' gradient, at least. */
-const LEAST_CHUNK = 64;
-/** Workgroups that keep a device busy: more pixel chunks are made only while there are fewer tiles than this. */
-const ENOUGH_GROUPS = { software: 16, gpu: 1024 };
+import { columnSum } from "./reduce-columns.js";
 
 /** Gradients of input, packed weights, bias and residual; `conv2d` is the op itself, which also does the way back. */
 export function conv2dGradient(context: GradientContext<Conv2dAttrs>, conv2d: Op<Conv2dAttrs>): (Tensor | null)[] {
@@ -26,7 +22,7 @@ export function conv2dGradient(context: GradientContext<Conv2dAttrs>, conv2d: Op
   );
   const dz = attrs.relu ? reluGradient(device, outputGradient, output) : outputGradient;
   const dx = needed[0] ? inputGradient(device, conv2d, attrs, x.shape, w, dz.view(out)) : null;
-  const dw = needed[1] ? weightGradient(device, attrs, x, dz.view(out), w.shape) : null;
+  const dw = needed[1] ? weightGradient(device, attrs, x, dz.view(out), w) : null;
   const db = needed[2] ? columnSum(device, dz, attrs.outChannels) : null;
   const gradients = [dx, dw, db];
   return residual ? [...gradients, needed[3] ? dz : null] : gradients;
@@ -59,7 +55,7 @@ function inputGradient(
 ): Tensor {
   const [, H, W, C] = inputShape;
   const taps = a.kernel[0] * a.kernel[1];
-  const turned = turn(device, w, taps, C, a.outChannels);
+  const turned = device.derived(w, "turned", () => turn(device, w, taps, C, a.outChannels));
   const pointwise = taps === 1 && a.padding[0] === 0 && a.padding[1] === 0;
   const reach = (i: 0 | 1) => a.dilation * (a.kernel[i] - 1);
   const sides = [H + 2 * a.padding[0] - reach(0), W + 2 * a.padding[1] - reach(1)] as const;
@@ -109,37 +105,4 @@ function spread(device: Device, x: Tensor, H: number, W: number, stride: number)
     cost: { flops: 0, bytes: 4 * (x.elements + y.elements) },
   });
   return y;
-}
-
-function weightGradient(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, packedShape: readonly number[]): Tensor {
-  const [N, H, W, C] = x.shape;
-  const [, OH, OW, O] = dz.shape;
-  const taps = a.kernel[0] * a.kernel[1];
-  const pixels = N * OH * OW;
-  const lanes = device.caps.subgroupSize;
-  const subgroup = device.caps.software && (lanes === 4 || lanes === 8);
-  const cTiles = subgroup ? Math.ceil(C / 16) : C / 4;
-  const colTiles = Math.ceil(O / (subgroup ? lanes * 8 : 256));
-  const tiles = taps * cTiles * colTiles;
-  const most = Math.floor(device.maxBinding / (4 * size(packedShape)));
-  const wanted = Math.ceil((device.caps.software ? ENOUGH_GROUPS.software : ENOUGH_GROUPS.gpu) / tiles);
-  const chunks = Math.max(1, Math.min(wanted, most, Math.ceil(pixels / LEAST_CHUNK)));
-  const chunk = Math.ceil(pixels / chunks);
-  const partial = device.empty([chunks, ...packedShape], "f32", "weight gradient");
-  device.dispatch({
-    shader: subgroup ? "conv/weight_gradient_subgroup.wgsl" : "conv/weight_gradient.wgsl",
-    constants: subgroup ? { LANES: lanes } : {},
-    reads: [x, dz],
-    writes: [partial],
-    // biome-ignore format: one line for each line of the WGSL struct
-    params: [
-      H, W, C / 4, OH, OW, O / 4,
-      a.kernel[0], a.kernel[1], a.stride, a.dilation, a.padding[0], a.padding[1],
-      pixels, chunk, chunks, cTiles, colTiles, size(packedShape) / 4,
-    ],
-    groups: tiles * chunks,
-    label: `weightGradient/${a.kernel.join("x")}s${a.stride}/${C}>${O}/${OH}x${OW}`,
-    cost: { flops: 2 * pixels * taps * C * O, bytes: 4 * (size(x.shape) + size(dz.shape) + partial.elements) },
-  });
-  return sumParts(device, partial, chunks, packedShape);
 }

@@ -11,7 +11,7 @@ import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { groupsFor } from "./launch.js";
 import { PANEL } from "./pack.js";
 
-const POINTS = 36;
+export const POINTS = 36;
 /** Tiles of one chunk, about: their 36 points of 256 channels are 18 MB. */
 const CHUNK_TILES = 512;
 /** Fewer channels do not pay for the transforms. */
@@ -32,17 +32,24 @@ export function winogradGains(device: Device, a: Conv2dAttrs, input: readonly nu
 
 const transformedBytes = (weights: Tensor) => (weights.bytes / 9) * POINTS;
 
-/** As conv2d's forward; x [N, H, W, C], packed weights [panels, 9·C, 32], output [N, OH, OW, O]. */
-export function winogradForward(
+/** Some rows of tiles that are worked on together. Rows of tiles count through all images of a batch. */
+export interface TileChunk {
+  readonly tilesX: number;
+  readonly tilesY: number;
+  readonly firstTile: number;
+  readonly tiles: number;
+  /** Image rows [first, end) of all images together that the tiles read, and that they write. */
+  readonly inRows: readonly [number, number];
+  readonly outRows: readonly [number, number];
+}
+
+/** Splits the output into rows of tiles. */
+export function tileChunks(
   device: Device,
-  [x, w, bias, residual]: readonly Tensor[],
   a: Conv2dAttrs,
-  output: Tensor,
-): void {
-  const [N, H, W, C] = x.shape;
-  const [, OH, OW, O] = output.shape;
-  const [padY, padX] = a.padding;
-  const U = device.derived(w, "winograd", () => transformWeights(device, w, C));
+  [N, H, , C]: readonly number[],
+  [, OH, OW, O]: readonly number[],
+): TileChunk[] {
   const tilesX = Math.ceil(OW / 4);
   const tilesY = Math.ceil(OH / 4);
   const rows = N * tilesY;
@@ -50,25 +57,36 @@ export function winogradForward(
   const step = Math.max(1, Math.min(Math.ceil(CHUNK_TILES / tilesX), Math.floor(device.maxBinding / rowBytes)));
   const outRow = (r: number) => Math.floor(r / tilesY) * OH + Math.min(OH, (r % tilesY) * 4);
   const inRow = (r: number, edge: number) =>
-    Math.floor(r / tilesY) * H + Math.min(H, Math.max(0, (r % tilesY) * 4 - padY + edge));
+    Math.floor(r / tilesY) * H + Math.min(H, Math.max(0, (r % tilesY) * 4 - a.padding[0] + edge));
+  const chunks: TileChunk[] = [];
   for (let first = 0; first < rows; first += step) {
     const end = Math.min(rows, first + step);
-    const tiles = (end - first) * tilesX;
-    const input = windowOf(device, x, inRow(first, 0) * W * C, inRow(end - 1, 6) * W * C);
-    const out = windowOf(device, output, outRow(first) * OW * O, outRow(end) * OW * O);
+    chunks.push({
+      tilesX,
+      tilesY,
+      firstTile: first * tilesX,
+      tiles: (end - first) * tilesX,
+      inRows: [inRow(first, 0), inRow(end - 1, 6)],
+      outRows: [outRow(first), outRow(end)],
+    });
+  }
+  return chunks;
+}
+
+/** As conv2d's forward; x [N, H, W, C], packed weights [panels, 9·C, 32], output [N, OH, OW, O]. */
+export function winogradForward(
+  device: Device,
+  [x, w, bias, residual]: readonly Tensor[],
+  a: Conv2dAttrs,
+  output: Tensor,
+): void {
+  const [, OH, OW, O] = output.shape;
+  const U = device.derived(w, "winograd", () => transformWeights(device, w, x.shape[3]));
+  for (const chunk of tileChunks(device, a, x.shape, output.shape)) {
+    const { tilesX, tilesY, firstTile, tiles, outRows } = chunk;
+    const out = windowOf(device, output, outRows[0] * OW * O, outRows[1] * OW * O);
     device.scope(() => {
-      const V = device.empty([POINTS, tiles, C], "f32", "winograd input");
-      device.dispatch({
-        shader: "conv/winograd_input.wgsl",
-        constants: {},
-        reads: [input.window],
-        writes: [V],
-        params: [H, W, C / 4, tilesX, tilesY, padY, padX, first * tilesX, tiles, input.shift / 4, (tiles * C) / 4, 6],
-        groups: groupsFor((tiles * C) / 4),
-        label: `winogradInput/${H}x${W}x${C}`,
-        cost: { flops: 144 * tiles * C, bytes: 4 * (tiles * 16 * C + V.elements) },
-      });
-      const M = product(device, V, U, O);
+      const M = product(device, transformInput(device, a, x, chunk), U, O);
       const extra = residual ? { ...out.window, tensor: residual } : bias;
       device.dispatch({
         shader: "conv/winograd_output.wgsl",
@@ -76,7 +94,7 @@ export function winogradForward(
         reads: [M, bias, extra],
         writes: [out.window],
         params: [
-          ...[OH, OW, O / 4, tilesX, tilesY, first * tilesX, tiles, out.shift / 4, (tiles * O) / 4],
+          ...[OH, OW, O / 4, tilesX, tilesY, firstTile, tiles, out.shift / 4, (tiles * O) / 4],
           ...[a.relu ? 1 : 0, residual ? 1 : 0, 6],
         ],
         groups: groupsFor((tiles * O) / 4),
@@ -86,6 +104,28 @@ export function winogradForward(
       return undefined;
     });
   }
+}
+
+/** The chunk's patches of x at the points: [36, tiles, C]. */
+export function transformInput(device: Device, a: Conv2dAttrs, x: Tensor, chunk: TileChunk): Tensor {
+  const [, H, W, C] = x.shape;
+  const { tilesX, tilesY, firstTile, tiles, inRows } = chunk;
+  const input = windowOf(device, x, inRows[0] * W * C, inRows[1] * W * C);
+  const V = device.empty([POINTS, tiles, C], "f32", "winograd input");
+  device.dispatch({
+    shader: "conv/winograd_input.wgsl",
+    constants: {},
+    reads: [input.window],
+    writes: [V],
+    params: [
+      ...[H, W, C / 4, tilesX, tilesY, a.padding[0], a.padding[1]],
+      ...[firstTile, tiles, input.shift / 4, (tiles * C) / 4, 6],
+    ],
+    groups: groupsFor((tiles * C) / 4),
+    label: `winogradInput/${H}x${W}x${C}`,
+    cost: { flops: 144 * tiles * C, bytes: 4 * (tiles * 16 * C + V.elements) },
+  });
+  return V;
 }
 
 /** Filters at the points: packed [panels, 9·C, 32] → [36, panels, C, 32]. */

@@ -1,14 +1,15 @@
-// Gradient of a convolution with respect to its weights, in their packed layout: the subgroup outer product again.
+// Gradient of a convolution with respect to its weights, in their packed layout:
 //
 //   dW[tap, c, o] = Σ_m in[pixel(m, tap), c] · dz[m, o]           m over output pixels
 //
-// Rows of a tile are 16 neighbouring channels c of one tap, columns LANES·8 output channels, and the sum runs over pixels.
-// Both operands are contiguous along their own dimension, so nothing is transposed: for each group of LANES/4 pixels a lane
-// loads one vec4 of channels (lane % 4) of pixel (lane / 4) and, for each of these pixels, its two vec4 of dz; the channel
-// values reach the other lanes by constant-lane broadcasts. 64 vector multiply-adds for one and two loads a pixel.
+// One subgroup owns LANES·4 neighbouring channels c of one tap × LANES·CV·4 = 32 output channels, and the sum runs along the
+// rows of the output, four pixels a step (conv/outer_sum.wgsl). Both operands are contiguous along their own dimension, so
+// nothing is transposed: a lane loads one vec4 of channels and CV vec4 of dz for each pixel.
 //
-// The sum over pixels is split into `chunks` workgroups that write partial sums; a second kernel adds them in order.
+// The output rows are split into `chunks` workgroups that write partial sums; a second kernel adds them in order. The
+// last row may be short (p.pixels): pixels of a 1×1 convolution are one long row, cut anywhere.
 //# const LANES = 8
+//# const CV = 1
 enable subgroups;
 //# include "conv/weight_gradient_params.wgsl"
 
@@ -20,51 +21,39 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane:
   let taps = p.kernelH * p.kernelW;
   let tap = t % taps;
   t /= taps;
-  let colTile = t % p.colTiles;
+  let panel = t % p.colTiles;
   let chunk = t / p.colTiles;
   if (chunk >= p.chunks) { return; }
-  let c4 = min(cTile * 4u + lane % 4u, p.inC4 - 1u);
-  let col = colTile * ${LANES * 2}u + lane * 2u;
-  let colA = min(col, p.outC4 - 1u);
-  let colB = min(col + 1u, p.outC4 - 1u);
-  //# for r in 0..16
-  var s${r}a = vec4f();
-  var s${r}b = vec4f();
-  //# end
-  let end = min(p.pixels, (chunk + 1u) * p.chunk);
-  for (var m0 = chunk * p.chunk; m0 < end; m0 += ${LANES / 4}u) {
-    let m = m0 + lane / 4u;
-    let at = seen(m, tap);
-    let inside = m < end && at >= 0;
-    let a = input[select(0u, u32(at) * p.inC4 + c4, inside)] * select(0.0, 1.0, inside);
-    //# for q in 0..LANES/4
-    {
-      let row = min(m0 + ${q}u, p.pixels - 1u) * p.outC4;
-      let ba = dz[row + colA];
-      let bb = dz[row + colB];
-      //# for v in 0..4
-      let w${v} = subgroupBroadcast(a, ${q * 4 + v}u);
-      s${v * 4}a += w${v}.x * ba;
-      s${v * 4}b += w${v}.x * bb;
-      s${v * 4 + 1}a += w${v}.y * ba;
-      s${v * 4 + 1}b += w${v}.y * bb;
-      s${v * 4 + 2}a += w${v}.z * ba;
-      s${v * 4 + 2}b += w${v}.z * bb;
-      s${v * 4 + 3}a += w${v}.w * ba;
-      s${v * 4 + 3}b += w${v}.w * bb;
+  let c4 = min(cTile * ${LANES}u + lane, p.inC4 - 1u);
+  let col = panel * 8u + lane * ${CV}u;
+  var s: array<vec4f, ${LANES * 4 * CV}>;
+  let end = min(p.rows, (chunk + 1u) * p.chunk);
+  for (var row = chunk * p.chunk; row < end; row++) {
+    let y = i32(row % p.outH * p.stride + tap / p.kernelW * p.dilation) - i32(p.padY);
+    let width = select(0u, p.inW, y >= 0 && y < i32(p.inH));
+    let first = (i32(row / p.outH * p.inH) + y) * i32(p.inW);
+    var x = i32(tap % p.kernelW * p.dilation) - i32(p.padX);
+    let pixels = min(p.outW, p.pixels - row * p.outW);
+    for (var m = 0u; m < pixels; m += 4u) {
+      //# for k in 0..4
+      let x${k} = x + i32(${k}u * p.stride);
+      let inside${k} = u32(x${k}) < width && m + ${k}u < pixels;
+      let a${k} = input[select(0u, u32(first + x${k}) * p.inC4, inside${k}) + c4] * select(0.0, 1.0, inside${k});
+      let at${k} = (row * p.outW + min(m + ${k}u, pixels - 1u)) * p.outC4;
+      //# for q in 0..CV
+      let b${k}_${q} = dz[at${k} + min(col + ${q}u, p.outC4 - 1u)];
       //# end
+      //# end
+      x += i32(4u * p.stride);
+      //# include "conv/outer_sum.wgsl"
     }
-    //# end
   }
-  let K = taps * p.inC4 * 4u;
-  let first = chunk * p.size4 + ((col / 8u) * K + (tap * p.inC4 + cTile * 4u) * 4u) * 8u + col % 8u;
-  // columns beyond the last panel do not exist; rows beyond the channels belong to the next tap
-  if (col / 8u * 8u < (p.outC4 + 7u) / 8u * 8u) {
-    //# for r in 0..16
-    if (cTile * 4u + ${Math.floor(r / 4)}u < p.inC4) {
-      partial[first + ${r * 8}u] = select(vec4f(), s${r}a, col < p.outC4);
-      partial[first + ${r * 8 + 1}u] = select(vec4f(), s${r}b, col + 1u < p.outC4);
-    }
+  let c0 = cTile * ${LANES * 4}u;
+  let rows = min(${LANES * 4}u, p.inC4 * 4u - c0);
+  let out = chunk * p.size4 + ((panel * taps + tap) * p.inC4 * 4u + c0) * 8u + lane * ${CV}u;
+  for (var r = 0u; r < rows; r++) {
+    //# for q in 0..CV
+    partial[out + r * 8u + ${q}u] = select(vec4f(), s[r * ${CV}u + ${q}u], col + ${q}u < p.outC4);
     //# end
   }
 }

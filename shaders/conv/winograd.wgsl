@@ -36,3 +36,21 @@ fn fromPoints(m: array<vec4f, 6>) -> array<vec4f, 4> {
   let d2 = m[3] - m[4];
   return array<vec4f, 4>(m[0] + (s1 + s2), A * d1 + B * d2, AA * s1 + BB * s2, ((A * AA) * d1 + (B * BB) * d2) + m[5]);
 }
+
+// Adjoints, for the filters' gradient. A y: four output gradients to the six points.
+fn gradientToPoints(y: array<vec4f, 4>) -> array<vec4f, 6> {
+  let e1 = y[0] + AA * y[2];
+  let o1 = A * (y[1] + AA * y[3]);
+  let e2 = y[0] + BB * y[2];
+  let o2 = B * (y[1] + BB * y[3]);
+  return array<vec4f, 6>(y[0], e1 + o1, e1 - o1, e2 + o2, e2 - o2, y[3]);
+}
+
+// Gᵀ u: gradients at the six points to those of three filter taps.
+fn pointsToFilter(u: array<vec4f, 6>) -> array<vec4f, 3> {
+  let s1 = (u[1] + u[2]) / (2.0 * (AA - BB));
+  let s2 = (u[3] + u[4]) / (2.0 * (BB - AA));
+  let d1 = (u[1] - u[2]) / (2.0 * A * (AA - BB));
+  let d2 = (u[3] - u[4]) / (2.0 * B * (BB - AA));
+  return array<vec4f, 3>(u[0] / (AA * BB) + (s1 / AA + s2 / BB), d1 + d2, (s1 + s2) + u[5]);
+}

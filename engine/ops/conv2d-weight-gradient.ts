@@ -1,0 +1,117 @@
+/**
+ * @file Gradient of a convolution with respect to its packed weights: by Winograd's way where the forward goes it, else a
+ * sum over output pixels, split into chunks whose partial sums are added in order.
+ */
+import type { Device } from "../device.js";
+import { size } from "../op.js";
+import type { Tensor } from "../tensor.js";
+import type { Conv2dAttrs } from "./conv2d-attrs.js";
+import { PANEL } from "./pack.js";
+import { sumParts } from "./reduce-columns.js";
+import { winogradGains } from "./winograd.js";
+import { winogradWeightGradient } from "./winograd-gradient.js";
+
+/** Pixels that one workgroup sums, at least. */
+const LEAST_CHUNK = 64;
+/** Workgroups that keep a device busy: more chunks are made only while there are fewer tiles than this. */
+const ENOUGH_GROUPS = { software: 16, gpu: 1024 };
+
+/** x [N, H, W, C] and dz [N, OH, OW, O] → the gradient of `w` [panels, taps·C, 32]. */
+export function weightGradient(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, w: Tensor): Tensor {
+  if (winogradGains(device, a, x.shape, w)) return winogradWeightGradient(device, a, x, dz, w.shape);
+  const lanes = device.caps.subgroupSize;
+  const subgroup = device.caps.software && (lanes === 4 || lanes === 8);
+  return subgroup ? alongRows(device, a, x, dz, w.shape) : overPixels(device, a, x, dz, w.shape);
+}
+
+/** The subgroup kernel. The pixels of a 1×1 convolution have no rows of their own and are cut into rows that suit. */
+function alongRows(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, packedShape: readonly number[]): Tensor {
+  const [N, H, W, C] = x.shape;
+  const [, OH, OW, O] = dz.shape;
+  const LANES = device.caps.subgroupSize;
+  const CV = LANES === 4 ? 2 : 1;
+  const taps = a.kernel[0] * a.kernel[1];
+  const tiles = taps * Math.ceil(C / (LANES * 4)) * Math.ceil(O / PANEL);
+  const pixels = N * OH * OW;
+  const most = mostChunks(device, tiles, packedShape, Math.ceil(pixels / LEAST_CHUNK));
+  const flat = taps === 1 && a.stride === 1 && a.padding[0] === 0 && a.padding[1] === 0;
+  const length = flat ? Math.ceil(pixels / most / 4) * 4 : OW;
+  const rows = flat ? Math.ceil(pixels / length) : N * OH;
+  const chunk = Math.ceil(rows / Math.min(most, rows));
+  const sizes = flat ? [rows, length, C / 4, rows, length, O / 4] : [H, W, C / 4, OH, OW, O / 4];
+  return launch(device, a, x, dz, packedShape, {
+    shader: "conv/weight_gradient_subgroup.wgsl",
+    constants: { LANES, CV },
+    sizes,
+    tiles: [Math.ceil(C / (LANES * 4)), Math.ceil(O / PANEL)],
+    chunk,
+    chunks: Math.ceil(rows / chunk),
+    rows,
+  });
+}
+
+/** The kernel without subgroups. */
+function overPixels(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, packedShape: readonly number[]): Tensor {
+  const [N, H, W, C] = x.shape;
+  const [, OH, OW, O] = dz.shape;
+  const taps = a.kernel[0] * a.kernel[1];
+  const pixels = N * OH * OW;
+  const tiles = [C / 4, Math.ceil(O / 256)] as const;
+  const wanted = mostChunks(device, taps * tiles[0] * tiles[1], packedShape, Math.ceil(pixels / LEAST_CHUNK));
+  const chunk = Math.ceil(pixels / wanted);
+  const chunks = Math.ceil(pixels / chunk);
+  const sizes = [H, W, C / 4, OH, OW, O / 4];
+  const shader = "conv/weight_gradient.wgsl";
+  return launch(device, a, x, dz, packedShape, { shader, constants: {}, sizes, tiles, chunk, chunks, rows: 0 });
+}
+
+/** Chunks that the device can use: enough workgroups, partial sums within a binding, and no more than there is work. */
+function mostChunks(device: Device, tiles: number, packedShape: readonly number[], work: number): number {
+  const fits = Math.floor(device.maxBinding / (4 * size(packedShape)));
+  const wanted = Math.ceil((device.caps.software ? ENOUGH_GROUPS.software : ENOUGH_GROUPS.gpu) / tiles);
+  return Math.max(1, Math.min(wanted, fits, work));
+}
+
+interface Launch {
+  readonly shader: string;
+  readonly constants: Readonly<Record<string, number>>;
+  /** inH, inW, inC4, outH, outW, outC4 as the kernel sees them. */
+  readonly sizes: readonly number[];
+  /** Of channels and of columns. */
+  readonly tiles: readonly [number, number];
+  readonly chunk: number;
+  readonly chunks: number;
+  readonly rows: number;
+}
+
+function launch(
+  device: Device,
+  a: Conv2dAttrs,
+  x: Tensor,
+  dz: Tensor,
+  packedShape: readonly number[],
+  l: Launch,
+): Tensor {
+  const [, OH, OW, O] = dz.shape;
+  const C = x.shape[3];
+  const taps = a.kernel[0] * a.kernel[1];
+  const pixels = dz.elements / O;
+  const partial = device.empty([l.chunks, ...packedShape], "f32", "weight gradient");
+  device.dispatch({
+    shader: l.shader,
+    constants: l.constants,
+    reads: [x, dz],
+    writes: [partial],
+    // biome-ignore format: one line for each line of the WGSL struct
+    params: [
+      ...l.sizes,
+      a.kernel[0], a.kernel[1], a.stride, a.dilation, a.padding[0], a.padding[1],
+      pixels, l.chunk, l.chunks, ...l.tiles, size(packedShape) / 4,
+      l.rows,
+    ],
+    groups: taps * l.tiles[0] * l.tiles[1] * l.chunks,
+    label: `weightGradient/${a.kernel.join("x")}s${a.stride}/${C}>${O}/${OH}x${OW}`,
+    cost: { flops: 2 * pixels * taps * C * O, bytes: 4 * (x.elements + dz.elements + partial.elements) },
+  });
+  return sumParts(device, partial, l.chunks, packedShape);
+}
