@@ -30,11 +30,14 @@ function alongRows(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, packed
   const [, OH, OW, O] = dz.shape;
   const LANES = device.caps.subgroupSize;
   const CV = LANES === 4 ? 2 : 1;
-  const taps = a.kernel[0] * a.kernel[1];
-  const tiles = taps * Math.ceil(C / (LANES * 4)) * Math.ceil(O / PANEL);
+  const merged = a.dilation === 1;
+  const taps = merged ? ([a.kernel[0], 1] as const) : a.kernel;
+  const run = merged ? a.kernel[1] * C : C;
+  const tiles = [Math.ceil(run / (LANES * 4)), Math.ceil(O / PANEL)] as const;
   const pixels = N * OH * OW;
-  const most = mostChunks(device, tiles, packedShape, Math.ceil(pixels / LEAST_CHUNK));
-  const flat = taps === 1 && a.stride === 1 && a.padding[0] === 0 && a.padding[1] === 0;
+  const work = Math.ceil(pixels / LEAST_CHUNK);
+  const most = mostChunks(device, taps[0] * taps[1] * tiles[0] * tiles[1], packedShape, work);
+  const flat = a.kernel[0] * a.kernel[1] === 1 && a.stride === 1 && a.padding[0] === 0 && a.padding[1] === 0;
   const length = flat ? Math.ceil(pixels / most / 4) * 4 : OW;
   const rows = flat ? Math.ceil(pixels / length) : N * OH;
   const chunk = Math.ceil(rows / Math.min(most, rows));
@@ -43,10 +46,11 @@ function alongRows(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, packed
     shader: "conv/weight_gradient_subgroup.wgsl",
     constants: { LANES, CV },
     sizes,
-    tiles: [Math.ceil(C / (LANES * 4)), Math.ceil(O / PANEL)],
+    taps,
+    tiles,
     chunk,
     chunks: Math.ceil(rows / chunk),
-    rows,
+    last: [rows, run / 4],
   });
 }
 
@@ -54,15 +58,16 @@ function alongRows(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, packed
 function overPixels(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, packedShape: readonly number[]): Tensor {
   const [N, H, W, C] = x.shape;
   const [, OH, OW, O] = dz.shape;
-  const taps = a.kernel[0] * a.kernel[1];
+  const taps = a.kernel;
   const pixels = N * OH * OW;
   const tiles = [C / 4, Math.ceil(O / 256)] as const;
-  const wanted = mostChunks(device, taps * tiles[0] * tiles[1], packedShape, Math.ceil(pixels / LEAST_CHUNK));
+  const work = Math.ceil(pixels / LEAST_CHUNK);
+  const wanted = mostChunks(device, taps[0] * taps[1] * tiles[0] * tiles[1], packedShape, work);
   const chunk = Math.ceil(pixels / wanted);
   const chunks = Math.ceil(pixels / chunk);
   const sizes = [H, W, C / 4, OH, OW, O / 4];
   const shader = "conv/weight_gradient.wgsl";
-  return launch(device, a, x, dz, packedShape, { shader, constants: {}, sizes, tiles, chunk, chunks, rows: 0 });
+  return launch(device, a, x, dz, packedShape, { shader, constants: {}, sizes, taps, tiles, chunk, chunks, last: [] });
 }
 
 /** Chunks that the device can use: enough workgroups, partial sums within a binding, and no more than there is work. */
@@ -77,11 +82,14 @@ interface Launch {
   readonly constants: Readonly<Record<string, number>>;
   /** inH, inW, inC4, outH, outW, outC4 as the kernel sees them. */
   readonly sizes: readonly number[];
+  /** Rows and columns of the kernel as the kernel sees them. */
+  readonly taps: readonly [number, number];
   /** Of channels and of columns. */
   readonly tiles: readonly [number, number];
   readonly chunk: number;
   readonly chunks: number;
-  readonly rows: number;
+  /** What only one of the kernels is told. */
+  readonly last: readonly number[];
 }
 
 function launch(
@@ -94,7 +102,6 @@ function launch(
 ): Tensor {
   const [, OH, OW, O] = dz.shape;
   const C = x.shape[3];
-  const taps = a.kernel[0] * a.kernel[1];
   const pixels = dz.elements / O;
   const partial = device.empty([l.chunks, ...packedShape], "f32", "weight gradient");
   device.dispatch({
@@ -105,13 +112,13 @@ function launch(
     // biome-ignore format: one line for each line of the WGSL struct
     params: [
       ...l.sizes,
-      a.kernel[0], a.kernel[1], a.stride, a.dilation, a.padding[0], a.padding[1],
+      ...l.taps, a.stride, a.dilation, a.padding[0], a.padding[1],
       pixels, l.chunk, l.chunks, ...l.tiles, size(packedShape) / 4,
-      l.rows,
+      ...l.last,
     ],
-    groups: taps * l.tiles[0] * l.tiles[1] * l.chunks,
+    groups: l.taps[0] * l.taps[1] * l.tiles[0] * l.tiles[1] * l.chunks,
     label: `weightGradient/${a.kernel.join("x")}s${a.stride}/${C}>${O}/${OH}x${OW}`,
-    cost: { flops: 2 * pixels * taps * C * O, bytes: 4 * (x.elements + dz.elements + partial.elements) },
+    cost: { flops: 2 * pixels * a.kernel[0] * a.kernel[1] * C * O, bytes: 4 * (x.elements + dz.elements + partial.elements) },
   });
   return sumParts(device, partial, l.chunks, packedShape);
 }

@@ -4,6 +4,7 @@ struct Params {
   kernelH: u32, kernelW: u32, stride: u32, dilation: u32, padY: u32, padX: u32,
   pixels: u32, chunk: u32, chunks: u32, cTiles: u32, colTiles: u32, size4: u32,
   rows: u32,  // of the output, for the kernel that walks rows; its chunks are in rows
+  runC4: u32, // vec4s of input that one tap sees: all of a kernel row where its pixels are neighbours (kernelW is 1 then)
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
