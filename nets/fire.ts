@@ -8,7 +8,7 @@ import { type Exec, Inference } from "../engine/exec.js";
 import { rowNorm } from "../engine/ops/row-reduce.js";
 import type { Tensor } from "../engine/tensor.js";
 import { type Candidates, Extractor, type ScaleNetwork } from "./extraction.js";
-import { Linear } from "./layers.js";
+import { Linear, rowsByImage } from "./layers.js";
 import { Lit, type LitResult } from "./lit.js";
 import type { LocalFeatures, LocalOptions, RetrievalNetwork, RuntimeParams } from "./network.js";
 import { type NetParams, runtimeOf } from "./params.js";
@@ -69,6 +69,20 @@ export class FireNetwork implements RetrievalNetwork, ScaleNetwork {
       const { descriptors, strengths } = this.describe(exec, result);
       const attention = this.lit.attentionMaps(exec, result);
       return { raw: result.superFeatures, superFeatures: descriptors, strengths, attention };
+    });
+  }
+
+  /**
+   * Images of one size [n, H, W, 4], for training: the trunk sees them as one batch, the templates attend to each.
+   * @returns by image its super-features and attention maps, as `forward`
+   */
+  forwardBatch(images: Tensor, exec: Exec): Pick<FireScale, "superFeatures" | "attention">[] {
+    const map = this.trunk.forward(exec, images);
+    const [n, h, w, c] = map.shape;
+    return rowsByImage(exec, map.view([n * h * w, c]), n).map((rows) => {
+      const result = this.lit.forward(exec, rows);
+      const superFeatures = this.reduction?.forward(exec, result.superFeatures) ?? result.superFeatures;
+      return { superFeatures, attention: this.lit.attentionMaps(exec, result) };
     });
   }
 

@@ -63,17 +63,17 @@ export class HowNetwork implements RetrievalNetwork, ScaleNetwork {
     this.extractor = new Extractor(store.device, this, this.runtime, this.outputDim);
   }
 
-  /** One scale; `image` is normalised and rescaled [1, H, W, 4]. The attention is taken before the smoothing. */
+  /** One scale; `image` is normalised and rescaled [n, H, W, 4]. The attention is taken before the smoothing. */
   forward(image: Tensor, exec: Exec = this.inference): HowScale & { map: readonly [height: number, width: number] } {
     let map: readonly [number, number] = [0, 0];
     const result = exec.device.scope((): HowScale => {
       const x = this.trunk.forward(exec, image);
-      const [, h, w, c] = x.shape;
+      const [n, h, w, c] = x.shape;
       map = [h, w];
-      const attention = exec.run(rowNorm, [x.view([h * w, c])], { epsilon: ATTENTION_EPSILON });
+      const attention = exec.run(rowNorm, [x.view([n * h * w, c])], { epsilon: ATTENTION_EPSILON });
       const k = this.smoothing;
       const smooth = k ? exec.run(averagePool, [x], { kernel: k, stride: 1, padding: (k - 1) / 2 }) : x;
-      smooth.reshape([h * w, c]);
+      smooth.reshape([n * h * w, c]);
       return { features: this.reduction?.forward(exec, smooth) ?? smooth, attention };
     });
     return { ...result, map };

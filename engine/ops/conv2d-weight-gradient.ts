@@ -118,7 +118,10 @@ function launch(
     ],
     groups: l.taps[0] * l.taps[1] * l.tiles[0] * l.tiles[1] * l.chunks,
     label: `weightGradient/${a.kernel.join("x")}s${a.stride}/${C}>${O}/${OH}x${OW}`,
-    cost: { flops: 2 * pixels * a.kernel[0] * a.kernel[1] * C * O, bytes: 4 * (x.elements + dz.elements + partial.elements) },
+    cost: {
+      flops: 2 * pixels * a.kernel[0] * a.kernel[1] * C * O,
+      bytes: 4 * (x.elements + dz.elements + partial.elements),
+    },
   });
   return sumParts(device, partial, l.chunks, packedShape);
 }

@@ -95,7 +95,7 @@ export function concatRows(device: Device, parts: readonly Tensor[]): Tensor {
       constants: {},
       reads: [p],
       writes: [out],
-      params: [p.elements, to],
+      params: [p.elements, to, 0],
       groups: groupsFor(p.elements),
       label: `concatRows/${p.shape.join("x")}`,
       cost: { flops: 0, bytes: 8 * p.elements },

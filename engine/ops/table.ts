@@ -13,6 +13,7 @@ import { mac, regionSum, spoc } from "./region-pool.js";
 import { resize } from "./resize.js";
 import { rowNorm, rowSum } from "./row-reduce.js";
 import { gatherRows, weightedSum } from "./select.js";
+import { sliceRows } from "./slice-rows.js";
 
 export const ops = {
   averagePool,
@@ -33,6 +34,7 @@ export const ops = {
   resize,
   rowNorm,
   rowSum,
+  sliceRows,
   spoc,
   weightedSum,
 } as const;

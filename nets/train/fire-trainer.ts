@@ -36,9 +36,8 @@ export function fireTrainer(
   state.finish();
   const dim = net.outputDim;
   const head: Head = {
-    forward(tape, image) {
-      const { superFeatures, attention } = net.forward(image, tape);
-      return [superFeatures, attention];
+    forward(tape, images) {
+      return net.forwardBatch(images, tape).map(({ superFeatures, attention }) => [superFeatures, attention]);
     },
     loss(data) {
       // rows are padded to multiples of four: of features by channels, of attention by locations, whose padding is zero

@@ -3,6 +3,7 @@ import type { HostTensor } from "../../base/tensor.js";
 import type { Device } from "../../engine/device.js";
 import { weightedSum } from "../../engine/ops/select.js";
 import { HowNetwork } from "../how.js";
+import { rowsByImage } from "../layers.js";
 import { contrastiveLoss } from "../losses/contrastive.js";
 import type { NetParams } from "../params.js";
 import { State } from "../state.js";
@@ -34,9 +35,12 @@ export function howTrainer(
   const dim = net.outputDim;
   const padded = Math.ceil(dim / 4) * 4;
   const head: Head = {
-    forward(tape, image) {
-      const { features, attention } = net.forward(image, tape);
-      return [tape.run(weightedSum, [features, attention], {}), attention];
+    forward(tape, images) {
+      const all = net.forward(images, tape);
+      const attentions = rowsByImage(tape, all.attention, images.shape[0]);
+      return rowsByImage(tape, all.features, images.shape[0]).map((features, i) => {
+        return [tape.run(weightedSum, [features, attentions[i]], {}), attentions[i]];
+      });
     },
     loss(data) {
       const sums = data.map(([blocks]) => addBlocks(blocks, padded, dim));

@@ -20,8 +20,8 @@ import type { TrainingStore } from "./training-store.js";
 
 /** What an image gives to the loss, and what the loss gives back. */
 export interface Head {
-  /** The tensors of one normalised image [1, H, W, 4] that the loss needs. */
-  forward(exec: Tape, image: Tensor): Tensor[];
+  /** The tensors that the loss needs, by image, of normalised images of one size [n, H, W, 4]. */
+  forward(exec: Tape, images: Tensor): Tensor[][];
   /** The tuple's loss from these tensors' data, by image, and the gradient of each. */
   loss(data: readonly (readonly Float32Array[])[]): { loss: TupleLoss; gradients: (readonly Float32Array[])[] };
 }
@@ -38,6 +38,12 @@ export interface TrainerParts {
   readonly build: (store: InferenceStore) => RetrievalNetwork;
   /** Keep no activations between forward and backward: each image is run forward twice, and one at a time is in memory. */
   readonly recompute: boolean;
+}
+
+/** One batch's way forward; outputs by image. */
+interface Pass {
+  readonly tape: Tape;
+  readonly outputs: readonly (readonly Tensor[])[];
 }
 
 export class NetworkTrainer implements Trainer {
@@ -64,12 +70,14 @@ export class NetworkTrainer implements Trainer {
   async accumulate(images: readonly ImageInput[]): Promise<TupleLoss> {
     if (this.parameterGradients) throw new Error("trainer: gradients were read; step() before the next tuple");
     const { device, head, recompute } = this.parts;
-    const passes: { tape: Tape; outputs: Tensor[] }[] = [];
+    const batches = this.batches(images);
+    const passes: Pass[] = [];
     try {
       const data: Float32Array[][] = [];
-      for (const image of images) {
-        const pass = this.forward(image);
-        data.push((await device.read(...pass.outputs)) as Float32Array[]);
+      for (const batch of batches) {
+        const pass = this.forward(batch.map((i) => images[i]));
+        const read = (await device.read(...pass.outputs.flat())) as Float32Array[];
+        for (const [k, i] of batch.entries()) data[i] = pass.outputs[k].map(() => read.shift()!);
         if (recompute) pass.tape.free();
         else passes.push(pass);
       }
@@ -77,10 +85,13 @@ export class NetworkTrainer implements Trainer {
       const { loss, gradients } = head.loss(data);
       if (!Number.isFinite(loss.total))
         throw new NumericError("LossNotFinite", `training: the loss is ${loss.total} (${JSON.stringify(loss.terms)})`);
-      for (const [i, image] of images.entries()) {
-        if (gradients[i].every((g) => g.every((v) => v === 0))) continue;
-        const { tape, outputs } = recompute ? this.forward(image) : passes[i];
-        const seeds = outputs.map((t, k) => [t, device.upload(gradients[i][k], t.shape, "seed")] as const);
+      for (const [b, batch] of batches.entries()) {
+        const used = batch.filter((i) => gradients[i].some((g) => g.some((v) => v !== 0)));
+        if (!used.length) continue;
+        const { tape, outputs } = recompute ? this.forward(batch.map((i) => images[i])) : passes[b];
+        const seeds = used.flatMap((i) =>
+          outputs[batch.indexOf(i)].map((t, k) => [t, device.upload(gradients[i][k], t.shape, "seed")] as const),
+        );
         tape.backward(seeds, this.leafGradients);
         for (const [, seed] of seeds) seed.free();
         tape.free();
@@ -135,18 +146,49 @@ export class NetworkTrainer implements Trainer {
     this.parts.store.free();
   }
 
-  private forward(image: ImageInput): { tape: Tape; outputs: Tensor[] } {
+  /**
+   * Indices of images that go through the network together: those of one size, as many as keep the largest activation
+   * (64 bytes a pixel of the image: the stem's output) within a binding. One by one when activations are recomputed.
+   */
+  private batches(images: readonly ImageInput[]): number[][] {
+    const { device, recompute } = this.parts;
+    const open = new Map<string, number[]>();
+    const batches: number[][] = [];
+    for (const [i, { width, height, data }] of images.entries()) {
+      const most = recompute ? 1 : Math.max(1, Math.floor(device.maxBinding / (64 * width * height)));
+      const key = `${width}x${height}/${data.constructor.name}`;
+      let batch = open.get(key);
+      if (!batch || batch.length >= most) {
+        batch = [];
+        batches.push(batch);
+        open.set(key, batch);
+      }
+      batch.push(i);
+    }
+    return batches;
+  }
+
+  /** Images of one size, forward on a tape of their own. */
+  private forward(images: readonly ImageInput[]): Pass {
     const { device, store, head, runtime } = this.parts;
     const tape = new Tape(device);
     store.watch(tape);
-    const { width, height, data } = image;
+    const [{ width, height, data: first }] = images;
+    const n = images.length;
     const [mean, std] = runtime.meanStd;
-    const outputs = device.scope((): Tensor[] => {
-      const pixels =
-        data instanceof Float32Array ? device.upload(data, [1, height, width, 4]) : device.upload(data, [data.length]);
-      const x = data instanceof Float32Array ? pixels : run(device, normalise, [pixels], { height, width, mean, std });
+    const all = first instanceof Float32Array ? new Float32Array(n * first.length) : new Uint8Array(n * first.length);
+    for (const [i, { data }] of images.entries()) all.set(data, i * first.length);
+    const outputs: Tensor[][] = [];
+    device.scope(() => {
+      const pixels = device.upload(all, first instanceof Float32Array ? [n, height, width, 4] : [all.length]);
+      // below one another they are one tall photo
+      const x =
+        first instanceof Float32Array
+          ? pixels
+          : run(device, normalise, [pixels], { height: n * height, width, mean, std }).reshape([n, height, width, 4]);
       tape.own(x);
-      return head.forward(tape, x);
+      outputs.push(...head.forward(tape, x));
+      return undefined;
     });
     return { tape, outputs };
   }

@@ -180,11 +180,12 @@ for (const kind of names) {
   test(`${kind}: a whole network in windows gives the same bits`, async () => {
     const params = { ...kinds[kind], skip_layer: kind === "how" ? 1 : 2 };
     const file = writeNetwork(folder, `${kind}-wide`, kind, params);
-    const photo = generatedPhoto(200, 152);
+    const photo = generatedPhoto(320, 240);
     const whole = await extracted(file, undefined, photo);
-    const windows = await extracted(file, 2 ** 20, photo);
-    assert.ok(windows.dispatches > whole.dispatches + 10, `${windows.dispatches} after ${whole.dispatches} launches`);
-    sameLocal(windows.local, whole.local, "1 MiB");
+    // the widest filters in Winograd's form still fit: without them another sum would be taken
+    const windows = await extracted(file, 10 * 2 ** 20, photo);
+    assert.ok(windows.dispatches > whole.dispatches, `${windows.dispatches} after ${whole.dispatches} launches`);
+    sameLocal(windows.local, whole.local, "10 MiB");
     assert.equal(windows.global, whole.global);
   });
 }
