@@ -29,7 +29,7 @@ export interface ConvStep {
 const shipped = (variant: ConvVariant | undefined, name: string, idea: string): ConvStep => ({
   name,
   idea,
-  needsSubgroups: variant === "subgroup",
+  needsSubgroups: variant === "subgroup" || variant === "winograd",
   run(device, { O, input, packed }) {
     const attrs = { outChannels: O, kernel: [3, 3], stride: 1, padding: [1, 1], dilation: 1, relu: false } as const;
     forceConvVariant(variant);
@@ -82,5 +82,6 @@ export const CONV_STEPS: readonly ConvStep[] = [
   shipped("workgroup", "implicit GEMM, workgroup tile", "addresses instead of a matrix; for GPUs"),
   shipped("registers", "implicit GEMM, registers", "no barrier, no subgroup operation"),
   shipped("subgroup", "implicit GEMM, subgroup", "the outer product on addresses"),
+  shipped("winograd", "Winograd F(4x4, 3x3)", "36 products at points: 4 times fewer multiply-adds"),
   shipped(undefined, "what the engine chooses", "by capability of the device"),
 ];

@@ -89,7 +89,23 @@ export const GEMM_STEPS: readonly Step[] = [
       for (let k = 0; k < o.k; k += K_BLOCK) subgroupLaunch(device, o, 16, 2, k, Math.min(o.k, k + K_BLOCK));
     },
   },
+  narrow("32x32, pairwise", "half as wide: the loop's body fits the instruction cache", 0),
+  narrow("32x32, pairwise, stores in a loop", "so does what follows it; compiles in half the time", 1),
 ];
+
+/** The subgroup kernel on tiles of half the width. */
+function narrow(name: string, idea: string, LOOP: number): Step {
+  return {
+    name,
+    idea,
+    overhead: (8 * LOAD4 + 4 * 32 * BROADCAST) / (16 * 32),
+    needsSubgroups: true,
+    run(device, o) {
+      const lanes = device.caps.subgroupSize;
+      launch(device, "narrow", { LANES: lanes, LOOP }, o, o.packed, (o.m / 32) * (o.n / (lanes * 4)));
+    },
+  };
+}
 
 function subgroup(name: string, idea: string, rows: number, order: number): Step {
   return {
