@@ -88,7 +88,9 @@ test("every step of the ladder computes the right sums", async () => {
   device.close();
   for (const { rows } of reports)
     for (const row of rows) {
-      assert.ok(row.difference < 1e-6, `${row.name} differs by ${row.difference}`);
+      // sums of 576 products; Winograd's transforms lose a bit more
+      const allowed = /Winograd|chooses/.test(row.name) ? 4e-6 : 1e-6;
+      assert.ok(row.difference < allowed, `${row.name} differs by ${row.difference}`);
       assert.ok(row.ms.median > 0 && row.gflops > 0 && row.ofPeak > 0, row.name);
       if (row.predicted !== null) assert.ok(row.predicted > 0 && row.predicted < 1, row.name);
     }
