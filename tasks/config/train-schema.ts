@@ -10,6 +10,8 @@ const weight = z.number().min(0, { error: "expected 0 or more" });
 
 const validation = z
   .strictObject({
+    /** Also before the first epoch, as epoch 0: what the training is compared with. An addition of fire-gpu. */
+    at_start: z.boolean().default(false),
     global_descriptor: z
       .strictObject({ frequency: frequency.default(null), datasets: z.array(datasetEntry).default([]) })
       .prefault({}),
