@@ -3,9 +3,9 @@ import { FileFormatError } from "../../base/errors.js";
 import type { HostTensor } from "../../base/tensor.js";
 import type { Device } from "../../engine/device.js";
 import { FireNetwork } from "../fire.js";
+import { type BatchContrastOptions, batchContrast } from "../losses/batch-contrast.js";
 import { decorrelationLoss } from "../losses/decorrelation.js";
-import type { RatioTest } from "../losses/matching.js";
-import { superfeatureLoss } from "../losses/superfeature.js";
+import { type SuperfeatureLossOptions, superfeatureLoss } from "../losses/superfeature.js";
 import type { NetParams } from "../params.js";
 import { State } from "../state.js";
 import { type Head, NetworkTrainer } from "./network-trainer.js";
@@ -13,7 +13,8 @@ import type { Trainer } from "./trainer.js";
 import { TrainingStore } from "./training-store.js";
 
 export interface FireTrainerOptions {
-  readonly superfeature: { readonly margin: number; readonly weight: number; readonly ratioTest?: RatioTest };
+  /** FIRe's own loss of a tuple; or that of a batch of pairs, where `temperature` is given. */
+  readonly superfeature: SuperfeatureLossOptions | BatchContrastOptions;
   readonly attention: { readonly weight: number };
   /** Run images forward twice and keep no activations between: slower by a third, memory of one image. */
   readonly recompute?: boolean;
@@ -43,7 +44,11 @@ export function fireTrainer(
       // rows are padded to multiples of four: of features by channels, of attention by locations, whose padding is zero
       const padded = data[0][0].length / N;
       const features = data.map(([f]) => columns(f, padded, dim));
-      const sf = superfeatureLoss(features, dim, options.superfeature);
+      const { superfeature } = options;
+      const sf =
+        "temperature" in superfeature
+          ? batchContrast(features, dim, superfeature)
+          : superfeatureLoss(features, dim, superfeature);
       const at = decorrelationLoss(
         data.map(([, a]) => a),
         N,

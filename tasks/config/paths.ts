@@ -44,6 +44,7 @@ export function withAbsoluteTrainPaths<T extends TrainFireParams | TrainHowParam
       dataset: images === undefined ? training.dataset : { ...training.dataset, images: resolve(base, images) },
     },
     validation: {
+      ...validation,
       global_descriptor: { ...global, datasets: all(global.datasets) },
       local_descriptor: {
         ...local,

@@ -10,6 +10,8 @@ const weight = z.number().min(0, { error: "expected 0 or more" });
 
 const validation = z
   .strictObject({
+    /** Also before the first epoch, as epoch 0: what the training is compared with. An addition of fire-gpu. */
+    at_start: z.boolean().default(false),
     global_descriptor: z
       .strictObject({ frequency: frequency.default(null), datasets: z.array(datasetEntry).default([]) })
       .prefault({}),
@@ -85,6 +87,9 @@ export const trainFireSchema = z.strictObject({
           weight: weight.default(0.02),
           /** "distance" is the textbook test; the published training divides by an "index". An addition of fire-gpu. */
           ratio_test: z.enum(["index", "distance"]).default("index"),
+          /** "batch": the pairs of a batch are each other's negatives, for networks from nothing. Additions of fire-gpu. */
+          negatives: z.enum(["mined", "batch"]).default("mined"),
+          temperature: factor.default(0.1),
         })
         .prefault({}),
       loss_attention: z.strictObject({ weight: weight.default(0.1) }).prefault({}),

@@ -7,7 +7,7 @@ import { Interrupted } from "../progress.js";
 import { addStep, addTuple, type EpochSums, isPrinted, meanLoss, trainLine } from "./meter.js";
 import type { TrainRun } from "./run-state.js";
 import { flippedRequests, streamOf, type TrainSession } from "./session.js";
-import { groupRates, rateAt } from "./settings.js";
+import { comparesBatch, groupRates, rateAt } from "./settings.js";
 
 /** A loss this many times the usual one has exploded. */
 const EXPLOSION = 1000;
@@ -35,6 +35,7 @@ export async function trainEpoch(session: TrainSession, run: TrainRun): Promise<
   if (!tuples) throw new Error("training: an epoch without tuples");
   const { width, images } = tuples;
   const { batch_size: batchSize } = settings.params.training.loader;
+  const [parts, wide] = comparesBatch(settings) ? [1, batchSize * width] : [batchSize, width];
   const steps = stepsOf(images.length / width, batchSize);
   const order = streamOf(session, "epoch", epoch, "order").permutation(images.length / width);
   const left = Array.from(order.slice(done * batchSize, steps * batchSize)).flatMap((t) => [
@@ -52,19 +53,19 @@ export async function trainEpoch(session: TrainSession, run: TrainRun): Promise<
       let waited = 0;
       let { sums } = run.state;
       let last: TupleLoss = { total: 0, terms: {} };
-      for (let b = 0; b < batchSize; b++) {
+      for (let b = 0; b < parts; b++) {
         // Weights change at the step only: in the middle of a batch the state is still that of the last step.
         if (signal?.aborted) {
           await run.save();
           throw new Interrupted();
         }
         const asked = performance.now();
-        const tuple = await nextTuple(source, width);
+        const tuple = await nextTuple(source, wide);
         waited += performance.now() - asked;
         last = await run.trainer.accumulate(tuple);
         checkLoss(last, sums, usual);
         sums = addTuple(sums, last);
-        stage.advance(width);
+        stage.advance(wide);
       }
       await run.trainer.step(settings.optimiser, rates);
       const seconds = (performance.now() - begin) / 1000;
@@ -73,7 +74,7 @@ export async function trainEpoch(session: TrainSession, run: TrainRun): Promise<
       if (isPrinted(step, steps)) {
         log.note(trainLine(epoch, steps, sums, { last, stepSeconds: seconds, dataSeconds: waited / 1000 }));
         const terms = Object.fromEntries(Object.entries(sums.terms).map(([k, v]) => [k, v / sums.tuples]));
-        const imagesPerSecond = (sums.tuples * width) / sums.stepSeconds;
+        const imagesPerSecond = (sums.tuples * wide) / sums.stepSeconds;
         run.metrics.append({ kind: "step", epoch, step, steps, loss: meanLoss(sums), terms, imagesPerSecond });
       }
       if (step < steps) await run.saveIfDue();

@@ -7,7 +7,7 @@ import type { Download } from "../evaluate/model-file.js";
 import { secondsSince } from "../evaluate/session.js";
 import { stepsOf } from "./epoch.js";
 import { flippedRequests, streamOf, type TrainSession } from "./session.js";
-import { groupRates } from "./settings.js";
+import { comparesBatch, groupRates } from "./settings.js";
 import { startWeights } from "./start.js";
 
 /** Images, and seconds for all of them. */
@@ -62,8 +62,10 @@ export async function estimate(session: Omit<TrainSession, "log">, download: Dow
   const trainer = bench.trainer(settings, state);
   try {
     const width = 2 + dataset.nnum;
+    // What the loss looks at together: a tuple, or all pairs of a batch.
+    const parts = comparesBatch(settings) ? 1 : batches.batch_size;
     const tuple = Int32Array.from(
-      { length: width },
+      { length: (width * batches.batch_size) / parts },
       (_, i) => [draw.queries[0], draw.positives[0], ...draw.pool][i] ?? draw.queries[0],
     );
     const images = await load(session, tuple, dataset.imsize);
@@ -87,7 +89,7 @@ export async function estimate(session: Omit<TrainSession, "log">, download: Dow
     const mined = dataset.nnum === 0 ? 0 : pairs + draw.pool.length;
     const mining = { images: mined, seconds: mined * describeSeconds };
     const tuples = steps * batches.batch_size;
-    const training = { steps, images: tuples * width, seconds: tuples * tupleSeconds + steps * stepSeconds };
+    const training = { steps, images: tuples * width, seconds: steps * (parts * tupleSeconds + stepSeconds) };
     const whitened = whitening === false ? 0 : Math.min(whitening.images, set.images.length);
     const first = { images: whitened, seconds: whitened * whitenSeconds };
     const epochSeconds = mining.seconds + training.seconds;

@@ -38,9 +38,11 @@ export async function openRun(session: TrainSession, download: Download): Promis
     return run;
   }
   const state = await firstWeights(session, download);
+  // Epoch 0 has nothing but a validation.
+  const atStart = settings.params.validation.at_start && settings.epochs > 0;
   const begin: TrainState = {
-    epoch: 1,
-    phase: "mine",
+    epoch: atStart ? 0 : 1,
+    phase: atStart ? "validate" : "mine",
     step: 0,
     sums: noSums,
     tuples: null,
@@ -144,13 +146,13 @@ async function finishEpoch(session: TrainSession, run: TrainRun): Promise<void> 
   run.metrics.append({
     kind: "epoch",
     epoch,
-    trainLoss: meanLoss(sums),
+    trainLoss: epoch === 0 ? null : meanLoss(sums),
     negativeDistance,
     rate: rateAt(settings, epoch),
     best,
     seconds,
   });
-  await writeCheckpoints(session, run, epoch, best, epoch === settings.epochs);
+  await writeCheckpoints(session, run, epoch, best, epoch === settings.epochs || epoch === 0);
   log.note(`Epoch ${epoch} finished in ${seconds.toFixed(1)}s`);
   run.state = { ...run.state, epoch: epoch + 1, phase: "mine", step: 0, sums: noSums, seconds: 0 };
   await run.save();
@@ -162,7 +164,7 @@ function decide({ settings }: TrainSession, { state }: TrainRun): Decision | nul
   return bestEpoch(state.history, local, global);
 }
 
-/** The best so far as model_best.pth, the last as model_epoch<N>.pth; nothing for epochs between that are neither. */
+/** The best so far as model_best.pth, the last (and epoch 0) as model_epoch<N>.pth; nothing for epochs between that are neither. */
 async function writeCheckpoints(
   session: TrainSession,
   run: TrainRun,
@@ -175,7 +177,7 @@ async function writeCheckpoints(
   const { settings, folder } = session;
   const content = await checkpointContent(run.trainer, { settings, epoch, history: run.state.history, best });
   if (isBest) writeCheckpoint(join(folder, "epochs", "model_best.pth"), content);
-  // Last: once this file is there the training counts as done.
+  // Last: once the file of the last epoch is there the training counts as done.
   if (last) writeCheckpoint(join(folder, "epochs", `model_epoch${epoch}.pth`), content);
 }
 

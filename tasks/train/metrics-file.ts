@@ -23,7 +23,8 @@ export type MetricsLine = { readonly epoch: number } & (
     }
   | {
       readonly kind: "epoch";
-      readonly trainLoss: number;
+      /** Null of epoch 0, which is only validated. */
+      readonly trainLoss: number | null;
       readonly negativeDistance: number | null;
       readonly rate: number;
       readonly best: { readonly by: string; readonly epoch: number; readonly value: number } | null;

@@ -1,6 +1,8 @@
 /** @file One form of what a FIRe or a HOW training file asks for. */
 
+import { UsageError } from "../../base/errors.js";
 import type { NetParams } from "../../nets/params.js";
+import type { FireTrainerOptions } from "../../nets/train/fire-trainer.js";
 import type { OptimiserOptions, ParameterInfo } from "../../nets/train/trainer.js";
 import type { TrainFireParams, TrainHowParams } from "../config/train-schema.js";
 
@@ -8,11 +10,8 @@ import type { TrainFireParams, TrainHowParams } from "../config/train-schema.js"
 export type LossSettings =
   | {
       readonly kind: "fire";
-      readonly superfeature: {
-        readonly margin: number;
-        readonly weight: number;
-        readonly ratioTest: "index" | "distance";
-      };
+      /** With a temperature where the pairs of a batch are each other's negatives. */
+      readonly superfeature: FireTrainerOptions["superfeature"];
       readonly attention: { readonly weight: number };
     }
   | { readonly kind: "how"; readonly margin: number };
@@ -61,8 +60,19 @@ export function trainSettings(params: TrainFireParams | TrainHowParams): TrainSe
 
 function lossOf({ training }: TrainFireParams | TrainHowParams): LossSettings {
   if ("loss" in training) return { kind: "how", margin: training.loss.margin };
-  const { margin, weight, ratio_test: ratioTest } = training.loss_superfeature;
-  return { kind: "fire", superfeature: { margin, weight, ratioTest }, attention: training.loss_attention };
+  const { margin, weight, ratio_test: ratioTest, negatives, temperature } = training.loss_superfeature;
+  if (negatives === "batch" && (training.dataset.nnum > 0 || training.loader.batch_size < 2))
+    throw new UsageError(
+      "BatchNegatives",
+      `training.loss_superfeature.negatives: batch — expected training.dataset.nnum 0 and a training.loader.batch_size of at least 2, got ${training.dataset.nnum} and ${training.loader.batch_size}`,
+    );
+  const superfeature = negatives === "batch" ? { weight, temperature } : { margin, weight, ratioTest };
+  return { kind: "fire", superfeature, attention: training.loss_attention };
+}
+
+/** Does the loss look at all tuples of a batch together? */
+export function comparesBatch({ loss }: Pick<TrainSettings, "loss">): boolean {
+  return loss.kind === "fire" && "temperature" in loss.superfeature;
 }
 
 /** Learning rate of epoch e (from 1): multiplied by gamma after each epoch, as torch's ExponentialLR does it. */

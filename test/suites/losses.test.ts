@@ -5,6 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { packageRoot } from "../../base/paths.js";
 import { Mt19937 } from "../../base/random.js";
+import { batchContrast } from "../../nets/losses/batch-contrast.js";
 import { contrastiveLoss, type LossAndGradients } from "../../nets/losses/contrastive.js";
 import { decorrelationLoss } from "../../nets/losses/decorrelation.js";
 import { matchSuperfeatures } from "../../nets/losses/matching.js";
@@ -148,6 +149,19 @@ test("the published ratio test divides by a row number, the textbook one by a di
   assert.equal([...published.ids], [0, 1, 2]);
   assert.is(published.ratio[3], Number.POSITIVE_INFINITY);
   assert.equal([...matchSuperfeatures(eye, turned, 4, "distance").ids], [0, 1, 2, 3]);
+});
+
+test("the gradient of the loss of a batch of pairs is that of finite differences", () => {
+  const inputs = Array.from({ length: 6 }, (_, i) => noise(3 * 5, 40 + i));
+  checkGradient(inputs, (x) => batchContrast(x, 5, { weight: 0.3, temperature: 0.2 }));
+});
+
+test("a batch of pairs: chance where all are alike, nothing where each pair stands alone", () => {
+  const options = { weight: 1, temperature: 0.05 };
+  const [x, y] = [Float64Array.of(1, 0, 3, 0), Float64Array.of(0, 2, 0, 1)];
+  // two super-features of four pairs, each at chance
+  close(batchContrast([x, x, x, x, x, x, x, x], 2, options).loss, 2 * 4 * Math.log(4), 1e-12);
+  close(batchContrast([x, x, y, y], 2, options).loss, 2 * 2 * Math.log(1 + Math.exp(-20)), 1e-12);
 });
 
 test("without matches loss and gradients are zero", () => {

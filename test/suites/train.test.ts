@@ -294,6 +294,26 @@ test("a loss that runs away stops the training; weights that are no numbers are 
   assert.equal(JSON.parse(state.get("about") as string).step, 0);
 });
 
+test("an epoch 0 of validation alone comes first where it is asked for", async () => {
+  const { config, experiment } = fresh();
+  const { result, trainer } = await run(config, { sets: ["validation.at_start=true"] });
+  const validated = Object.values(result.history?.local ?? {})[0].map(([epoch]) => epoch);
+  assert.is(validated[0], 0);
+  assert.is(result.history?.trainLoss[0][0], 1);
+  assert.ok(existsSync(join(experiment, "epochs", "model_epoch0.pth")));
+  const plain = fresh();
+  const { trainer: other } = await run(plain.config);
+  assert.equal(await trainer.stateDict(), await other.stateDict(), "the training itself is the same");
+});
+
+test("negatives from the batch: all pairs of a batch are given to the loss at once", async () => {
+  const { config } = fresh();
+  const sets = ["training.loss_superfeature.negatives=batch", "training.loader.batch_size=4"];
+  assert.match((await failure(config, { sets })).message, /nnum/);
+  const { trainer } = await run(config, { sets: [...sets, "training.dataset.nnum=0", "training.epochs=1"] });
+  assert.is(trainer.tuples, trainer.steps);
+});
+
 test("a dry run measures and estimates, and writes nothing", async () => {
   const { config, experiment } = fresh();
   const { result } = await run(config, { dryRun: true });
