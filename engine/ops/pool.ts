@@ -74,24 +74,31 @@ function pooling(name: keyof typeof KIND): Op<PoolAttrs> {
     },
     gradient({ device, attrs: a, inputs: [x], output, outputGradient }) {
       const [, H, W, C] = x.shape;
+      const [, OH, OW] = this.shape(a, [x.shape]);
+      const sizes = [H, W, C / 4, OH, OW, a.kernel, a.stride, a.padding];
       const gradient = device.empty(x.shape, "f32", `${name} gradient`);
+      const reads = [outputGradient];
+      if (name === "maxPool") {
+        const cells = device.empty(output.shape, "u32", "cells of maxima");
+        device.dispatch({
+          shader: "pool/first_largest.wgsl",
+          constants: {},
+          reads: [x],
+          writes: [cells],
+          params: [...sizes, cells.elements / 4],
+          groups: groupsFor(cells.elements / 4),
+          label: `firstLargest/${H}x${W}x${C}`,
+          cost: { flops: a.kernel ** 2 * cells.elements, bytes: 4 * (x.elements + cells.elements) },
+        });
+        reads.push(cells);
+      }
       const count = gradient.elements / 4;
       device.dispatch({
         shader: "pool/pool_gradient.wgsl",
         constants: { KIND: KIND[name] },
-        reads: [x, outputGradient],
+        reads,
         writes: [gradient],
-        params: [
-          H,
-          W,
-          C / 4,
-          this.shape(a, [x.shape])[1],
-          this.shape(a, [x.shape])[2],
-          a.kernel,
-          a.stride,
-          a.padding,
-          count,
-        ],
+        params: [...sizes, count],
         groups: groupsFor(count),
         label: `${name}Gradient/${H}x${W}x${C}`,
         cost: { flops: 9 * count, bytes: 4 * (2 * gradient.elements + output.elements) },

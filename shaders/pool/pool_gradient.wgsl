@@ -1,12 +1,17 @@
 // Gradient of pooling with respect to its input. Each invocation owns one input cell (four channels) and visits the
-// windows that see it. KIND 0, maximum: a window's gradient goes to its first largest cell in row-major order (as torch).
-// KIND 1, mean over valid cells: every cell of a window gets its gradient divided by the number of its valid cells.
+// windows that see it. KIND 0, maximum: a window's gradient goes to the cell that its maximum comes from
+// (pool/first_largest.wgsl). KIND 1, mean over valid cells: every cell of a window gets its gradient divided by the number
+// of its valid cells.
 //# const KIND = 0
 struct Params { H: u32, W: u32, C4: u32, outH: u32, outW: u32, k: u32, stride: u32, pad: u32, count: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read> dy: array<vec4f>;
+//# if KIND
+@group(0) @binding(2) var<storage, read_write> dx: array<vec4f>;
+//# else
+@group(0) @binding(2) var<storage, read> cell: array<vec4u>;
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
+//# end
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -19,28 +24,18 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
   let k = i32(p.k);
   let s = i32(p.stride);
   let pad = i32(p.pad);
-  let me = x[i];
   var sum = vec4f();
   // windows oy with oy·s − pad <= Y < oy·s − pad + k
   for (var oy = max(0, (Y + pad - k + s) / s); oy <= min(i32(p.outH) - 1, (Y + pad) / s); oy++) {
     for (var ox = max(0, (X + pad - k + s) / s); ox <= min(i32(p.outW) - 1, (X + pad) / s); ox++) {
-      let g = dy[((n * p.outH + u32(oy)) * p.outW + u32(ox)) * p.C4 + c];
-      let top = max(0, oy * s - pad);
-      let left = max(0, ox * s - pad);
-      let bottom = min(i32(p.H), oy * s - pad + k);
-      let right = min(i32(p.W), ox * s - pad + k);
+      let at = ((n * p.outH + u32(oy)) * p.outW + u32(ox)) * p.C4 + c;
+      let g = dy[at];
       //# if KIND
-      sum += g / f32((bottom - top) * (right - left));
+      let rows = min(i32(p.H), oy * s - pad + k) - max(0, oy * s - pad);
+      let columns = min(i32(p.W), ox * s - pad + k) - max(0, ox * s - pad);
+      sum += g / f32(rows * columns);
       //# else
-      var wins = vec4<bool>(true);
-      for (var y = top; y < bottom; y++) {
-        for (var z = left; z < right; z++) {
-          let other = x[((n * p.H + u32(y)) * p.W + u32(z)) * p.C4 + c];
-          let before = y < Y || (y == Y && z < X);
-          wins = wins & select(other <= me, other < me, vec4<bool>(before));
-        }
-      }
-      sum += select(vec4f(), g, wins);
+      sum += select(vec4f(), g, cell[at] == vec4u(u32(Y) * p.W + u32(X)));
       //# end
     }
   }
