@@ -9,6 +9,8 @@ interface ConvertFlags {
   force?: boolean;
   weightsOnly?: boolean;
   upgrade?: boolean;
+  half?: boolean;
+  about?: string;
   dim?: number;
   json?: boolean;
 }
@@ -16,6 +18,7 @@ interface ConvertFlags {
 const HELP = `
 Examples:
   fire-gpu convert fire.pth fire.safetensors     and back: fire-gpu convert fire.safetensors fire.pth
+  fire-gpu convert model_best.pth small.safetensors --weights-only --half --about "trained on …"
   fire-gpu convert codebook.pkl codebook.safetensors
   fire-gpu convert old_how.pth new_how.pth --upgrade
   fire-gpu convert roxford5k.ivf.pkl roxford5k.index --dim 128
@@ -33,6 +36,8 @@ export function convertCommand(): Command {
     .argument("<to>", "file to write; its format is told by its ending")
     .option("-f, --force", "replace TO if it exists")
     .option("--weights-only", "leave out optimizer and scheduler state")
+    .option("--half", "keep weights as 16-bit floats: half the size, for shipping")
+    .option("--about <text>", "with --half: what the file says of its training")
     .option("--upgrade", "write an old HOW checkpoint in its new form")
     .option("--dim <n>", "dimension of the descriptors of a reference inverted file", parseCount)
     .option("--json", "print a summary as JSON")

@@ -23,6 +23,7 @@ import { writePythonSafetensors } from "../formats/python-safetensors.js";
 import { TorchTensor } from "../formats/torch-values.js";
 import { writeTorch } from "../formats/torch-write.js";
 import { peekCheckpoint, readAny } from "../nets/weights/checkpoint.js";
+import { halved } from "../nets/weights/halve.js";
 import { type Inspection, inspectFile } from "./inspect.js";
 
 export interface ConvertOptions {
@@ -32,6 +33,10 @@ export interface ConvertOptions {
   weightsOnly?: boolean;
   /** Write an old HOW checkpoint in its new form (`how/2020`) instead of as it is. */
   upgrade?: boolean;
+  /** Keep the weights of convolutions and matrices as 16-bit floats. */
+  half?: boolean;
+  /** What the file shall say of its training (`meta.training`). With `half` only. */
+  about?: string;
   /** Inverted files from the reference do not tell the dimension of their descriptors. */
   dim?: number;
 }
@@ -86,8 +91,13 @@ async function convertIndex(from: string, to: string, { dim }: ConvertOptions): 
 }
 
 /** The value to write: converted and trimmed as asked. */
-function contentOf(from: string, format: Inspection["format"], { upgrade, weightsOnly }: ConvertOptions): PyValue {
-  const root = upgrade && format !== "fire-gpu index" ? peekCheckpoint(from).root : readAny(from).root;
+function contentOf(from: string, format: Inspection["format"], options: ConvertOptions): PyValue {
+  const { upgrade, weightsOnly, half, about } = options;
+  const whole = upgrade && format !== "fire-gpu index" ? peekCheckpoint(from).root : readAny(from).root;
+  if (about !== undefined && !half) throw new UsageError("AboutAlone", "convert: --about goes with --half");
+  if (half && !(whole instanceof PyDict && whole.has("state_dict")))
+    throw new UsageError("NotACheckpoint", `convert: --half — expected a checkpoint with a state_dict, got ${from}`);
+  const root = half ? halved(whole as PyDict, about) : whole;
   if (!weightsOnly || !(root instanceof PyDict)) return root;
   const kept = [...root].filter(([key]) => key !== "optimizer" && key !== "scheduler");
   const trimmed = PyDict.of(kept, root.type === "OrderedDict" ? "OrderedDict" : "dict");

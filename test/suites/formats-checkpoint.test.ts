@@ -6,7 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MissingDataError, UsageError } from "../../base/errors.js";
 import { packageRoot } from "../../base/paths.js";
-import type { HostTensor } from "../../base/tensor.js";
+import { type HostTensor, toFloat32 } from "../../base/tensor.js";
 import { writePickle } from "../../formats/pickle-write.js";
 import { PyDict, PyFloat } from "../../formats/python.js";
 import { writeTorch } from "../../formats/torch-write.js";
@@ -185,6 +185,29 @@ test("conversion can drop the optimizer and renew old files", async () => {
   await convertFile(fixture("how_old_checkpoint_zip.pth"), path("new.pth"), { upgrade: true });
   const renewed = openCheckpoint(path("new.pth"));
   assert.equal([renewed.version, renewed.converted], ["how/2020", false]);
+});
+
+test("conversion can halve the weights and say what they are; vectors and counters keep their bits", async () => {
+  const from = fixture("fire_checkpoint_zip.pth");
+  await convertFile(from, path("half.safetensors"), { half: true, weightsOnly: true, about: "a test" });
+  const whole = openCheckpoint(from);
+  const half = openCheckpoint(path("half.safetensors"));
+  assert.is(half.meta?.training, "a test");
+  let matrices = 0;
+  for (const [name, tensor] of whole.stateDict) {
+    const kept = half.stateDict.get(name)!;
+    assert.equal(kept.shape, tensor.shape);
+    if (kept.dtype === "F16") {
+      matrices++;
+      const exact = toFloat32(tensor);
+      toFloat32(kept).forEach((v, i) => {
+        assert.ok(Math.abs(v - exact[i]) <= 2 ** -11 * Math.abs(exact[i]) + 2 ** -25, `${name}[${i}]`);
+      });
+    } else assert.equal(kept.data, tensor.data, name);
+  }
+  assert.ok(matrices > 0 && matrices < whole.stateDict.size);
+  const alone = await convertFile(from, path("x.pth"), { about: "a test" }).catch((e: Error) => e);
+  assert.match((alone as Error).message, /--about goes with --half/);
 });
 
 test("a codebook converts both ways", async () => {
