@@ -3,10 +3,9 @@ import { Command } from "commander";
 import { type BenchReport, type BenchRow, runBench, SECTIONS } from "../tasks/bench/run.js";
 import { EXIT_CODES } from "./failure.js";
 import { formatTable } from "./format.js";
-import { parseCount } from "./options.js";
+import { DEVICE, type DeviceFlags, NO_TUNE, parseCount } from "./options.js";
 
-interface BenchFlags {
-  device?: string;
+interface BenchFlags extends DeviceFlags {
   size?: string[];
   rounds: number;
   profile?: boolean;
@@ -33,7 +32,8 @@ export function benchCommand(): Command {
     .option("--size <size...>", 'shapes of the section, or "mini"')
     .option("--rounds <n>", "samples of each case", parseCount, 7)
     .option("--profile", "time by kernel and layer too (slows the run down)")
-    .option("--device <which>", "see fire-gpu devices")
+    .addOption(DEVICE)
+    .addOption(NO_TUNE)
     .option("--json", "print as JSON")
     .addHelpText("after", HELP)
     .action(async (section: string, flags: BenchFlags) => {
@@ -44,9 +44,9 @@ export function benchCommand(): Command {
 }
 
 function benchText(report: BenchReport): string {
-  const { device, load, date, node, rows, stages, litOverFloor } = report;
+  const { device, choices, load, date, node, rows, stages, litOverFloor } = report;
   const parts = [
-    `${device.name} (${device.driver}) · node ${node} · ${date} · load ${load.map((l) => l.toFixed(1)).join(" → ")}`,
+    `${device.name} (${device.driver}) · ${Object.values(choices).join(", ")} · node ${node} · ${date} · load ${load.map((l) => l.toFixed(1)).join(" → ")}`,
     rooflineTable(rows),
   ];
   if (report.profiled) parts.push("Profiled: one pass a kernel, so times are longer than they are without --profile.");

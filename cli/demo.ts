@@ -9,14 +9,12 @@ import { scoreTable } from "./eval-table.js";
 import { EXIT_CODES } from "./failure.js";
 import { formatSeconds } from "./format.js";
 import { interruptSignal } from "./interrupt.js";
-import { parseBytes } from "./options.js";
+import { DEVICE, type DeviceFlags, deviceChoice, MEMORY, NO_TUNE } from "./options.js";
 import { stderrProgress } from "./progress.js";
 
-interface DemoFlags {
+interface DemoFlags extends DeviceFlags {
   out: string;
   model?: string;
-  device?: string;
-  memory?: number;
   json?: boolean;
 }
 
@@ -37,20 +35,22 @@ export function demoCommand(): Command {
     .description("Try everything without any download: rendered photos, HOW with ASMK, scores, and a page of rankings.")
     .option("-o, --out <dir>", "folder for photos, results and the page", "out/demo")
     .option("-m, --model <file>", "another FIRe or HOW checkpoint than the one in the package")
-    .option("--device <which>", "see fire-gpu devices")
-    .option("--memory <bytes>", "GPU memory to hold at most, for example 2G", parseBytes)
+    .addOption(DEVICE)
+    .addOption(MEMORY)
+    .addOption(NO_TUNE)
     .option("--json", "print the results as JSON")
     .addHelpText("after", HELP)
     .action(runCommand);
 }
 
-async function runCommand({ out, model, device, memory, json }: DemoFlags): Promise<void> {
+async function runCommand({ out, model, json, ...flags }: DemoFlags): Promise<void> {
   const progress = stderrProgress();
   const signal = interruptSignal();
+  const choice = deviceChoice(flags, progress.note.bind(progress));
   const { evaluation, page, about, seconds } = await runDemo(
     { out, checkpoint: model, progress, signal },
     {
-      openModel: (checkpoint, gpuId) => openModel(checkpoint, { device, memory }, gpuId),
+      openModel: (checkpoint, gpuId) => openModel(checkpoint, choice, gpuId),
       download: (url, path, root) => runDownloadUrl(url, path, { root, progress, signal }),
     },
   );

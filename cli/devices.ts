@@ -17,7 +17,9 @@ ${EXIT_CODES}`;
 export function devicesCommand(): Command {
   return new Command("devices")
     .summary("list what can compute")
-    .description("List the devices that --device can name. Without --device the fastest GPU is used.")
+    .description(
+      "List the devices that --device can name, with the kernels that convolve there. Without --device the fastest GPU is used.",
+    )
     .option("--json", "print as JSON")
     .addHelpText("after", HELP)
     .action(async ({ json }: { json?: boolean }) => {
@@ -28,8 +30,8 @@ export function devicesCommand(): Command {
 
 function deviceTable(devices: readonly DeviceInfo[]): string {
   const yes = (value: boolean) => (value ? "yes" : "no");
-  const rows = devices.map(({ select, name, capabilities: c, problem }) =>
-    c
+  const rows = devices.map(({ select, name, capabilities: c, choices, timed, problem }) =>
+    c && choices
       ? [
           select,
           name,
@@ -37,8 +39,9 @@ function deviceTable(devices: readonly DeviceInfo[]): string {
           yes(c.f16),
           String(c.subgroupSize || "–"),
           formatBytes(c.maxBinding),
+          `${Object.values(choices).join(", ")}${timed ? " (timed)" : ""}`,
         ]
-      : [select, name, `unusable: ${problem}`, "", "", ""],
+      : [select, name, `unusable: ${problem}`, "", "", "", ""],
   );
-  return formatTable([["device", "name", "kind", "f16", "subgroup", "largest binding"], ...rows]);
+  return formatTable([["device", "name", "kind", "f16", "subgroup", "largest binding", "kernels"], ...rows]);
 }

@@ -13,10 +13,20 @@ import { collectReport, reportHead, writeReport } from "../tasks/report/write.js
 import { perQueryTables, scoreTable } from "./eval-table.js";
 import { EXIT_CODES } from "./failure.js";
 import { interruptSignal } from "./interrupt.js";
-import { collect, parseBytes, parseDatasets, parseFeaturesNum, parseScales } from "./options.js";
+import {
+  collect,
+  DEVICE,
+  type DeviceFlags,
+  deviceChoice,
+  MEMORY,
+  NO_TUNE,
+  parseDatasets,
+  parseFeaturesNum,
+  parseScales,
+} from "./options.js";
 import { stderrProgress } from "./progress.js";
 
-interface EvalFlags {
+interface EvalFlags extends DeviceFlags {
   experiment?: string;
   modelLoad?: string;
   dataFolder?: string;
@@ -29,8 +39,6 @@ interface EvalFlags {
   partition?: string;
   distractors?: string;
   set?: string[];
-  device?: string;
-  memory?: number;
   json?: boolean;
   perQuery?: boolean;
   html?: string;
@@ -79,8 +87,9 @@ export function evalCommand(): Command {
     .option("--partition <total_index>", 'multistep: a part of the database or queries; "10_0" is the first of ten')
     .option("--distractors <name>", "multistep: data set whose index (build_ivf) is searched along")
     .option("--set <key=value...>", "any other key, for example evaluation.inference.image_size=512", collect)
-    .option("--device <which>", "see fire-gpu devices")
-    .option("--memory <bytes>", "GPU memory to hold at most, for example 2G", parseBytes)
+    .addOption(DEVICE)
+    .addOption(MEMORY)
+    .addOption(NO_TUNE)
     .option("--per-query", "print the average precision of every query")
     .option("--html <file>", "write a page that shows the best places of the first queries")
     .option("--json", "print the results as JSON")
@@ -91,7 +100,7 @@ export function evalCommand(): Command {
 async function runEval(config: string, flags: EvalFlags): Promise<void> {
   const progress = stderrProgress();
   const signal = interruptSignal();
-  const choice = { device: flags.device, memory: flags.memory };
+  const choice = deviceChoice(flags, progress.note.bind(progress));
   const { sections, onRanked } = collectReport({ top: 10, queries: 100 });
   const result = await runEvaluation(
     { config, overrides: overridesOf(flags), progress, signal, onRanked: flags.html ? onRanked : undefined },

@@ -4,18 +4,25 @@ import { extract } from "../tasks/extract.js";
 import { openModel } from "../tasks/open-model.js";
 import { EXIT_CODES } from "./failure.js";
 import { interruptSignal } from "./interrupt.js";
-import { parseBytes, parseCount, parseFeaturesNum, parseScales } from "./options.js";
+import {
+  DEVICE,
+  type DeviceFlags,
+  deviceChoice,
+  MEMORY,
+  NO_TUNE,
+  parseCount,
+  parseFeaturesNum,
+  parseScales,
+} from "./options.js";
 import { stderrProgress } from "./progress.js";
 
-interface ExtractFlags {
+interface ExtractFlags extends DeviceFlags {
   model: string;
   out: string;
   scales?: number[];
   featuresNum?: number | null;
   imageSize?: number;
   global?: boolean;
-  device?: string;
-  memory?: number;
   json?: boolean;
 }
 
@@ -40,22 +47,24 @@ export function extractCommand(): Command {
     .option("--features-num <n>", 'local descriptors an image, or "all"', parseFeaturesNum)
     .option("--image-size <pixels>", "limit of the longer side", parseCount)
     .option("--global", "one descriptor an image instead of local ones")
-    .option("--device <which>", "see fire-gpu devices")
-    .option("--memory <bytes>", "GPU memory to hold at most, for example 2G", parseBytes)
+    .addOption(DEVICE)
+    .addOption(MEMORY)
+    .addOption(NO_TUNE)
     .option("--json", "print a summary as JSON")
     .addHelpText("after", HELP)
     .action(runExtract);
 }
 
 async function runExtract(inputs: string[], flags: ExtractFlags): Promise<void> {
-  const { model: checkpoint, out, scales, featuresNum, imageSize, global = false, device, memory } = flags;
+  const { model: checkpoint, out, scales, featuresNum, imageSize, global = false } = flags;
+  const progress = stderrProgress();
   const result = await extract(
     {
       ...{ inputs, checkpoint, out, global, scales, featuresNum, imageSize },
-      progress: stderrProgress(),
+      progress,
       signal: interruptSignal(),
     },
-    (file) => openModel(file, { device, memory }),
+    (file) => openModel(file, deviceChoice(flags, progress.note.bind(progress))),
   );
   const { images, descriptors, dim } = result;
   const line = `${out}: ${descriptors} descriptors of ${dim} values from ${images} images`;

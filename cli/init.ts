@@ -3,10 +3,20 @@ import { Command } from "commander";
 import { initModel } from "../tasks/init-model.js";
 import { EXIT_CODES } from "./failure.js";
 import { interruptSignal } from "./interrupt.js";
-import { parseBytes, parseCount, parseFraction, parseScales, parseWhole } from "./options.js";
+import {
+  DEVICE,
+  type DeviceFlags,
+  deviceChoice,
+  MEMORY,
+  NO_TUNE,
+  parseCount,
+  parseFraction,
+  parseScales,
+  parseWhole,
+} from "./options.js";
 import { stderrProgress } from "./progress.js";
 
-interface InitFlags {
+interface InitFlags extends DeviceFlags {
   out: string;
   architecture: string;
   skipLayer: number;
@@ -19,8 +29,6 @@ interface InitFlags {
   imageSize: number;
   featuresNum: number;
   scales: number[];
-  device?: string;
-  memory?: number;
 }
 
 const HELP = `
@@ -50,12 +58,15 @@ export function initCommand(): Command {
     .option("--image-size <pixels>", "limit of the longer side, stated in the checkpoint too", parseCount, 1024)
     .option("--features-num <n>", "local descriptors an image, stated in the checkpoint too", parseCount, 1000)
     .option("--scales <list>", "scales, stated in the checkpoint too", parseScales, [1])
-    .option("--device <which>", "see fire-gpu devices")
-    .option("--memory <bytes>", "GPU memory to hold at most, for example 2G", parseBytes)
+    .addOption(DEVICE)
+    .addOption(MEMORY)
+    .addOption(NO_TUNE)
     .addHelpText("after", HELP)
-    .action(async (inputs: string[], { device, memory, ...flags }: InitFlags) => {
-      const options = { ...flags, inputs, progress: stderrProgress(), signal: interruptSignal() };
-      const { photos } = await initModel(options, { device, memory });
+    .action(async (inputs: string[], { device, memory, tune, ...flags }: InitFlags) => {
+      const progress = stderrProgress();
+      const options = { ...flags, inputs, progress, signal: interruptSignal() };
+      const choice = deviceChoice({ device, memory, tune }, progress.note.bind(progress));
+      const { photos } = await initModel(options, choice);
       process.stdout.write(
         `${flags.out}: ${flags.trunk === undefined ? "untrained" : "off-the-shelf"} ${flags.architecture}, whitened on ${photos} photos\n`,
       );

@@ -17,6 +17,7 @@ import { EXIT_CODES, reportFailure } from "./failure.js";
 import { initCommand } from "./init.js";
 import { inspectCommand } from "./inspect.js";
 import { trainCommand } from "./train.js";
+import { tuneCommand } from "./tune.js";
 
 const HELP = `
 Start here:
@@ -44,6 +45,7 @@ const commands = [
   initCommand(),
   demoCommand(),
   benchCommand(),
+  tuneCommand(),
 ];
 for (const command of commands) program.addCommand(command);
 quiet(program);

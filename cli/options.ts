@@ -1,6 +1,27 @@
 /** @file Option values from text: what commander does not know by itself. */
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { parseYaml } from "../tasks/config/yaml.js";
+import type { DeviceChoice } from "../tasks/open-model.js";
+
+/** What the options below give. */
+export interface DeviceFlags {
+  device?: string;
+  memory?: number;
+  /** false with --no-tune. */
+  tune?: boolean;
+}
+
+/** The options of all commands that compute. */
+export const DEVICE = new Option("--device <which>", "see fire-gpu devices");
+export const MEMORY = new Option("--memory <bytes>", "GPU memory to hold at most, for example 2G").argParser(
+  parseBytes,
+);
+export const NO_TUNE = new Option("--no-tune", "kernels by capability: no timing, none from an earlier run");
+
+/** Flags as a task takes them. @param news is told what is timed and kept */
+export function deviceChoice({ device, memory, tune }: DeviceFlags, news: (line: string) => void): DeviceChoice {
+  return { device, memory, tune, news };
+}
 
 /** "[1, 0.5]", "1,0.5" or "1" → numbers above 0. */
 export function parseScales(text: string): number[] {

@@ -10,10 +10,10 @@ import { runTraining, type TrainResult } from "../tasks/train/run.js";
 import { EXIT_CODES } from "./failure.js";
 import { formatBytes, formatCount, formatSeconds, formatTable } from "./format.js";
 import { interruptSignal } from "./interrupt.js";
-import { collect, parseBytes, parseWhole } from "./options.js";
+import { collect, DEVICE, type DeviceFlags, deviceChoice, MEMORY, NO_TUNE, parseWhole } from "./options.js";
 import { stderrProgress } from "./progress.js";
 
-interface TrainFlags {
+interface TrainFlags extends DeviceFlags {
   experiment?: string;
   dataFolder?: string;
   expFolder?: string;
@@ -23,8 +23,6 @@ interface TrainFlags {
   skipLayer?: number;
   lossMargin?: number;
   set?: string[];
-  device?: string;
-  memory?: number;
   dryRun?: boolean;
   json?: boolean;
 }
@@ -67,8 +65,9 @@ export function trainCommand(): Command {
     .option("--skip-layer <n>", "stages dropped from the end of the trunk", parseWhole)
     .option("--loss-margin <x>", "HOW: margin of the contrastive loss", Number)
     .option("--set <key=value...>", "any other key, for example training.optimizer.lr=1e-5", collect)
-    .option("--device <which>", "see fire-gpu devices")
-    .option("--memory <bytes>", "GPU memory to hold at most, for example 8G", parseBytes)
+    .addOption(DEVICE)
+    .addOption(MEMORY)
+    .addOption(NO_TUNE)
     .option("--dry-run", "measure a few images and estimate; nothing is trained or written")
     .option("--json", "print the result as JSON")
     .addHelpText("after", HELP)
@@ -78,7 +77,7 @@ export function trainCommand(): Command {
 async function runTrain(config: string, flags: TrainFlags): Promise<void> {
   const progress = stderrProgress();
   const signal = interruptSignal();
-  const choice = { device: flags.device, memory: flags.memory };
+  const choice = deviceChoice(flags, progress.note.bind(progress));
   const result = await runTraining(
     { config, overrides: overridesOf(flags), progress, signal, dryRun: flags.dryRun },
     {

@@ -11,6 +11,7 @@ import { Plan, PlanCache } from "./plan.js";
 import { type ProfileRow, Profiler } from "./profiler.js";
 import { type Dispatch, Recorder } from "./recorder.js";
 import { type GpuType, Tensor } from "./tensor.js";
+import { type Choices, choicesByCapability } from "./tuning/choices.js";
 
 export interface DeviceOptions {
   /** Index, part of a name, or `software` (the packed driver); default $FIRE_GPU_DEVICE, else the first device. */
@@ -69,6 +70,8 @@ export class Device {
   private zeroBlock: Block | undefined;
   private failure: DeviceError | undefined;
   private closed = false;
+  private kernels: Choices;
+  private planned = false;
 
   /** Use `openDevice`. */
   constructor(
@@ -76,6 +79,7 @@ export class Device {
     readonly caps: Capabilities,
     options: DeviceOptions,
   ) {
+    this.kernels = choicesByCapability(caps);
     this.budget = options.memory ?? Number.POSITIVE_INFINITY;
     this.memory = new MemoryPool(gpu, caps.maxBuffer, this.budget);
     this.scratch = new MemoryPool(gpu, caps.maxBuffer, Number.POSITIVE_INFINITY);
@@ -107,6 +111,17 @@ export class Device {
   /** Most bytes one binding may have; larger tensors are worked on in windows. */
   get maxBinding(): number {
     return this.caps.maxBinding;
+  }
+
+  /** Which kernels ops use where several can do the work: by capability, unless `choose` was called. */
+  get choices(): Choices {
+    return this.kernels;
+  }
+
+  /** Sets the kernels. Plans hold theirs, so this must come before the first. */
+  choose(choices: Choices): void {
+    if (this.planned) throw new Error("engine: choices of kernels — expected before the first plan, got them after it");
+    this.kernels = choices;
   }
 
   /** Bytes in use by tensors outside plans; zero when everything was freed. */
@@ -246,6 +261,7 @@ export class Device {
     const inputs: Tensor[] = [];
     let pinned: { inputs: Tensor[]; outputs: Tensor[] } = { inputs: [], outputs: [] };
     if (this.heldBytes > this.budget) this.releasePlans();
+    this.planned = true;
     this.constants = [];
     const owned = this.constants;
     try {

@@ -1,5 +1,7 @@
 /** @file `fire-gpu devices`: what `--device` may name, and what each can do. */
 import { type Capabilities, capabilitiesOf, chooseAdapter, listAdapters } from "../engine/adapter.js";
+import { type Choices, choicesByCapability } from "../engine/tuning/choices.js";
+import { readChoices } from "../engine/tuning/kept.js";
 
 /** One device that can be chosen; without capabilities when its driver refuses it. */
 export interface DeviceInfo {
@@ -7,6 +9,10 @@ export interface DeviceInfo {
   readonly select: string;
   readonly name: string;
   readonly capabilities: Capabilities | null;
+  /** The kernels that work would start with now; a GPU that was never timed will be at its first use. */
+  readonly choices: Choices | null;
+  /** Whether they were timed, rather than chosen by capability. */
+  readonly timed: boolean;
   /** Why there are no capabilities. */
   readonly problem?: string;
 }
@@ -24,8 +30,10 @@ export async function listDevices(): Promise<DeviceInfo[]> {
 async function lookAt(select: string, name: string): Promise<DeviceInfo> {
   try {
     const capabilities = capabilitiesOf(await chooseAdapter(select));
-    return { select, name: capabilities.name, capabilities };
+    const kept = readChoices(capabilities);
+    const choices = kept ?? choicesByCapability(capabilities);
+    return { select, name: capabilities.name, capabilities, choices, timed: kept !== undefined };
   } catch (error) {
-    return { select, name, capabilities: null, problem: (error as Error).message };
+    return { select, name, capabilities: null, choices: null, timed: false, problem: (error as Error).message };
   }
 }

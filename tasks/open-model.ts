@@ -1,7 +1,8 @@
 /** @file A device with a network and the arithmetic of ASMK on it: what evaluation and extraction work with. */
 import type { AsmkBackend } from "../asmk/backend.js";
 import { GpuBackend } from "../asmk/gpu/backend.js";
-import { type Device, openDevice } from "../engine/device.js";
+import type { Device } from "../engine/device.js";
+import { openTuned } from "../engine/tuning/open.js";
 import { loadNetwork } from "../nets/load.js";
 import type { RetrievalNetwork } from "../nets/network.js";
 
@@ -18,12 +19,16 @@ export interface OpenModel {
   close(): void | Promise<void>;
 }
 
-/** Which device, and how much of its memory. */
+/** Which device, how much of its memory, which kernels. */
 export interface DeviceChoice {
   /** As `--device`: index, part of a name, or "software"; default: $FIRE_GPU_DEVICE, else `gpu_id` of the file. */
   readonly device?: string;
   /** Bytes of GPU memory to hold at most. */
   readonly memory?: number;
+  /** false: kernels by capability; by default those found fastest, which a GPU is timed for at its first use. */
+  readonly tune?: boolean;
+  /** Told what is timed and kept. */
+  readonly news?: (line: string) => void;
 }
 
 /**
@@ -61,7 +66,8 @@ export async function openModel(
 /** The device of a choice, or else of `gpu_id`. @throws DeviceError */
 export function openChosen(choice: DeviceChoice, gpuId: number | null): Promise<Device> {
   const select = choice.device ?? process.env.FIRE_GPU_DEVICE ?? selectOf(gpuId);
-  return openDevice({ select, memory: choice.memory });
+  const { memory, tune, news } = choice;
+  return openTuned({ select, memory, tune, news });
 }
 
 /** For reports. */

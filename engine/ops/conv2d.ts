@@ -1,20 +1,21 @@
 /**
  * @file 2-D convolution, NHWC, with bias, residual and ReLU in its epilogue; a matrix product is its 1×1 case.
- * Variants by capability: Winograd for 3×3 and subgroup outer product (software drivers), workgroup tile (GPUs), registers
- * (anything).
+ * Which tile, and whether 3×3 go by Winograd's way, is the device's choice (engine/tuning): subgroup outer product where
+ * subgroups are small (software drivers), workgroup tile (GPUs), registers (anything).
  */
-import type { Capabilities } from "../adapter.js";
 import type { Device } from "../device.js";
 import type { Exec } from "../exec.js";
 import { expect, type Op, size } from "../op.js";
 import type { Tensor } from "../tensor.js";
+import { type Choices, candidatesOf } from "../tuning/choices.js";
 import { rowStrips, windowOf } from "../windows.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { conv2dGradient } from "./conv2d-gradient.js";
 import { PANEL } from "./pack.js";
 import { winogradForward, winogradGains, winogradRuns } from "./winograd.js";
 
-export type ConvVariant = "winograd" | "subgroup" | "workgroup" | "registers";
+/** A tile, Winograd's way where the device can go it, or the tile of 16 or 32 rows that suits the subgroups. */
+export type ConvVariant = "winograd" | "subgroup" | Choices["conv"];
 
 /** Tile of a variant: rows and columns of output that one workgroup owns. */
 interface Tile {
@@ -24,25 +25,33 @@ interface Tile {
   readonly columns: number;
 }
 
+const TILES: { readonly [K in Choices["conv"]]: (lanes: number) => Tile } = {
+  subgroup32: (lanes) => subgroupTile(lanes, 32, 1),
+  subgroup16: (lanes) => subgroupTile(lanes, 16, 2),
+  workgroup: () => ({ shader: "conv/workgroup.wgsl", constants: {}, rows: 64, columns: 64 }),
+  registers: () => ({ shader: "conv/registers.wgsl", constants: { ROWS: 8 }, rows: 8, columns: 128 }),
+};
+
+/** @param CV vec4 of columns that a lane owns */
+function subgroupTile(LANES: number, ROWS: number, CV: number): Tile {
+  return { shader: "conv/subgroup.wgsl", constants: { LANES, CV, ROWS }, rows: ROWS, columns: LANES * CV * 4 };
+}
+
 let forced: ConvVariant | undefined;
 
-/** Makes every convolution use one variant, where the device can run it; undefined goes back to the choice by capability. For tests. */
+/**
+ * Makes every convolution use one variant, where the device can run it (else registers); undefined goes back to the
+ * device's choice. For tests and measurements.
+ */
 export function forceConvVariant(variant: ConvVariant | undefined): void {
   forced = variant;
 }
 
-function tileFor(caps: Capabilities): Tile {
+function tileOf({ caps, choices }: Device): Tile {
   const lanes = caps.subgroupSize;
-  const subgroupsFit = lanes >= 4 && lanes <= 16;
-  const variant =
-    (forced === "winograd" ? undefined : forced) ??
-    (caps.software ? (subgroupsFit ? "subgroup" : "registers") : "workgroup");
-  if (variant === "workgroup") return { shader: "conv/workgroup.wgsl", constants: {}, rows: 64, columns: 64 };
-  if (variant === "registers" || !subgroupsFit)
-    return { shader: "conv/registers.wgsl", constants: { ROWS: 8 }, rows: 8, columns: 128 };
-  const rows = lanes === 4 ? 16 : 32;
-  const CV = lanes === 4 ? 2 : 1;
-  return { shader: "conv/subgroup.wgsl", constants: { LANES: lanes, CV, ROWS: rows }, rows, columns: lanes * CV * 4 };
+  if (!forced || forced === "winograd") return TILES[choices.conv](lanes);
+  const variant = forced === "subgroup" ? (lanes === 4 ? "subgroup16" : "subgroup32") : forced;
+  return TILES[candidatesOf(caps, "conv").includes(variant) ? variant : "registers"](lanes);
 }
 
 export const conv2d: Op<Conv2dAttrs> = {
@@ -70,7 +79,7 @@ export const conv2d: Op<Conv2dAttrs> = {
     }
     const [N, H, W, C] = x.shape;
     const [, OH, OW, O] = output.shape;
-    const tile = tileFor(device.caps);
+    const tile = tileOf(device);
     const strips = rowStrips(device, {
       outRows: N * OH,
       outRowBytes: OW * O * 4,

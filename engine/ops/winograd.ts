@@ -24,10 +24,10 @@ export function winogradRuns(device: Device, a: Conv2dAttrs, weights: Tensor): b
   return form && (lanes === 4 || lanes === 8) && transformedBytes(weights) <= device.maxBinding;
 }
 
-/** Whether it gains by it: measured on software drivers. */
+/** Whether it gains by it: where the device's choice is this way, with enough channels. */
 export function winogradGains(device: Device, a: Conv2dAttrs, input: readonly number[], weights: Tensor): boolean {
   const channels = input[3] >= LEAST_CHANNELS && a.outChannels >= LEAST_CHANNELS;
-  return device.caps.software && channels && winogradRuns(device, a, weights);
+  return device.choices.conv3x3 === "winograd" && channels && winogradRuns(device, a, weights);
 }
 
 const transformedBytes = (weights: Tensor) => (weights.bytes / 9) * POINTS;

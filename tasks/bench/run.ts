@@ -2,8 +2,10 @@
 import { loadavg } from "node:os";
 import { UsageError } from "../../base/errors.js";
 import type { Capabilities } from "../../engine/adapter.js";
-import { type Device, openDevice } from "../../engine/device.js";
+import type { Device } from "../../engine/device.js";
 import type { ProfileRow } from "../../engine/profiler.js";
+import type { Choices } from "../../engine/tuning/choices.js";
+import { openTuned } from "../../engine/tuning/open.js";
 import { hammingCase, quantiseCase } from "./asmk.js";
 import { litCases } from "./lit.js";
 import { extractionCase, trunkCase } from "./nets.js";
@@ -25,6 +27,8 @@ export interface BenchOptions {
   readonly rounds: number;
   /** Time by kernel too; slows the timed runs down. */
   readonly profile?: boolean;
+  /** false: kernels by capability, not those that were found fastest. */
+  readonly tune?: boolean;
   /** Told what is being done. */
   readonly news?: (line: string) => void;
 }
@@ -53,6 +57,8 @@ export interface BenchRow {
 export interface BenchReport {
   readonly date: string;
   readonly device: Capabilities;
+  /** The kernels that took part. */
+  readonly choices: Choices;
   readonly node: string;
   /** One-minute load of the machine before and after: what the neighbours took. */
   readonly load: readonly [before: number, after: number];
@@ -72,7 +78,7 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
     throw new UsageError("BenchSection", `bench: expected ${SECTIONS.join(", ")} or all, got "${section}"`);
   const news = options.news ?? (() => {});
   const before = loadavg()[0];
-  const device = await openDevice({ select: options.device, profile: options.profile });
+  const device = await openTuned({ select: options.device, profile: options.profile, tune: options.tune, news });
   try {
     const sizes = sizesOf(device, section, options.size);
     const rows: BenchRow[] = [];
@@ -89,6 +95,7 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
     return {
       date: new Date().toISOString(),
       device: device.caps,
+      choices: device.choices,
       node: process.version,
       load: [before, loadavg()[0]],
       rounds,
