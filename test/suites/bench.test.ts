@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type ComparisonResult, differenceOf } from "../../bench/compare/compare.js";
-import { toChannelsFirst, toChannelsLast, toHwio } from "../../bench/compare/layout.js";
+import { padChannels, toChannelsFirst, toChannelsLast, toHwio, toOihw } from "../../bench/compare/layout.js";
 import { resultsMarkdown } from "../../bench/compare/markdown.js";
 import { graphModel, matmulModel } from "../../bench/compare/onnx.js";
 import { ours } from "../../bench/compare/ours.js";
@@ -116,6 +116,8 @@ test("layouts turn into one another", () => {
   assert.equal(toChannelsLast(toChannelsFirst(x, 3), 3), x);
   // two outputs, three inputs, two taps: [o][i][t] → [t][i][o]
   assert.equal([...toHwio(x, 3, 2)], [0, 6, 2, 8, 4, 10, 1, 7, 3, 9, 5, 11]);
+  assert.equal(toOihw(toHwio(x, 3, 2), 3, 2), x);
+  assert.equal([...padChannels(x.subarray(0, 6), 3, 4)], [0, 1, 2, 0, 3, 4, 5, 0]);
 });
 
 test("our side of a comparison gives the products it is asked for", async () => {
