@@ -19,6 +19,7 @@ Examples:
   fire-gpu bench conv --size "64x64x64>256/1" "8x64x64x256>256/3s2"
   fire-gpu bench net --size 384x288 --profile      networks on a photo of that size, with time by layer
   fire-gpu bench lit --size 3072                   LIT on so many locations, and its matrix products alone
+  fire-gpu bench train --size 256x256              one FIRe tuple forward, backward and Adam; images of HEIGHTxWIDTH
   fire-gpu bench all --size mini                   does everything run?
 The cases of a section take turns, peaks included: compare inside one run only. docs/bench.md tells how to read it.
 ${EXIT_CODES}`;
@@ -44,13 +45,14 @@ export function benchCommand(): Command {
 }
 
 function benchText(report: BenchReport): string {
-  const { device, choices, load, date, node, rows, stages, litOverFloor } = report;
+  const { device, choices, load, date, node, rows, stages, litOverFloor, training } = report;
   const parts = [
     `${device.name} (${device.driver}) · ${Object.values(choices).join(", ")} · node ${node} · ${date} · load ${load.map((l) => l.toFixed(1)).join(" → ")}`,
     rooflineTable(rows),
   ];
   if (report.profiled) parts.push("Profiled: one pass a kernel, so times are longer than they are without --profile.");
   if (litOverFloor) parts.push(`LIT takes ${litOverFloor.toFixed(2)} times its matrix products alone.`);
+  if (training) parts.push(trainingText(training));
   if (stages)
     parts.push(
       formatTable([
@@ -60,6 +62,14 @@ function benchText(report: BenchReport): string {
     );
   for (const row of rows) if (row.kernels?.length) parts.push(kernelTable(row));
   return parts.join("\n\n");
+}
+
+function trainingText(training: NonNullable<BenchReport["training"]>): string {
+  const { backwardOverForward, backwardOverForwardByCpu: byCpu, imagesPerSecond, images, peakBytes } = training;
+  return [
+    `Backward takes ${backwardOverForward.toFixed(2)} times forward${byCpu === null ? "" : `, ${byCpu.toFixed(2)} in processor time`}.`,
+    `${short(imagesPerSecond)} images/s in whole steps on tuples of ${images}; at most ${short(peakBytes / 2 ** 20)} MiB of device memory in use.`,
+  ].join("\n");
 }
 
 function rooflineTable(rows: readonly BenchRow[]): string {

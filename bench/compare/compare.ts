@@ -57,7 +57,7 @@ export async function compare(
   mini: boolean,
   news: (line: string) => void,
 ): Promise<ComparisonResult> {
-  const { title, unequal } = COMPARISONS[name];
+  const { title, unequal, tolerance = TOLERANCE } = COMPARISONS[name];
   const before = loadavg()[0];
   const failures: { peer: string; reason: string }[] = [];
   const ours = new EngineProcess(OURS, name, mini);
@@ -70,8 +70,8 @@ export async function compare(
       try {
         await engine.ready();
         const difference = unequal ? null : differenceOf(wanted, await engine.output());
-        if (difference !== null && !(difference <= TOLERANCE))
-          throw new Error(`output differs by ${difference}, allowed ${TOLERANCE}`);
+        if (difference !== null && !(difference <= tolerance))
+          throw new Error(`output differs by ${difference}, allowed ${tolerance}`);
         const agrees = difference === null ? "does other work" : `agrees to ${difference.toExponential(1)}`;
         news(`${name}: ${peer} ${agrees}, first run ${engine.first.toFixed(0)} ms`);
         others.push({ engine, difference, pairs: [] });

@@ -11,6 +11,8 @@ import { maxPool } from "../../engine/ops/pool.js";
 import type { Plan } from "../../engine/plan.js";
 import type { Tensor } from "../../engine/tensor.js";
 import { benchNetwork } from "../../tasks/bench/nets.js";
+import { padChannels } from "./layout.js";
+import { gradient } from "./ours-gradient.js";
 import type { Prepared } from "./peer.js";
 import type { GraphWork, MatmulWork, Work } from "./works.js";
 
@@ -20,6 +22,8 @@ export async function ours(work: Work): Promise<Prepared> {
   switch (work.kind) {
     case "graph":
       return graph(device, work);
+    case "gradient":
+      return gradient(device, work);
     case "matmul":
       return product(device, work);
     case "hamming": {
@@ -75,15 +79,7 @@ function graph(device: Device, { size, image, nodes }: GraphWork): Prepared {
     });
     return [values.get(nodes.at(-1)!.output)!];
   });
-  return replayed(plan, () => {
-    if (C === channels) return image;
-    const padded = new Float32Array(height * width * C);
-    for (let i = 0, at = 0; i < image.length; i++) {
-      padded[at++] = image[i];
-      if (i % channels === channels - 1) at += C - channels;
-    }
-    return padded;
-  });
+  return replayed(plan, () => padChannels(image, channels, C));
 }
 
 function product(device: Device, { m, n, k, left, right }: MatmulWork): Prepared {

@@ -4,15 +4,12 @@
  */
 
 import type { RgbImage } from "../../base/image.js";
-import type { HostTensor } from "../../base/tensor.js";
-import { toFloat32 } from "../../base/tensor.js";
-import { parseNetParams } from "../../nets/params.js";
-import { BN_EPSILON } from "../../nets/weight-store.js";
+import { size } from "../../engine/op.js";
 import { generateValues } from "../../nets/weights/generator.js";
-import { initialState } from "../../nets/weights/initial.js";
 import { randomCodes } from "../../tasks/bench/asmk.js";
 import { benchPhoto } from "../../tasks/bench/nets.js";
 import { EVAL_SCALES } from "../../tasks/bench/sizes.js";
+import { trunkNodes } from "./trunk.js";
 
 /** One step; `input`, `residual` and `output` are names of values, the first value is "image". */
 export interface ConvNode {
@@ -50,6 +47,20 @@ export interface GraphWork {
   readonly nodes: readonly GraphNode[];
 }
 
+/**
+ * Gradients of Σ weighting·output with respect to every weight and bias. All are computed; those of `compared` nodes,
+ * weight [O, I, k, k] and bias one after the other, are the output of a run.
+ */
+export interface GradientWork extends Omit<GraphWork, "kind"> {
+  readonly kind: "gradient";
+  /** [height, width, channels] of the last node's output. */
+  readonly output: readonly [number, number, number];
+  /** As many values. */
+  readonly weighting: Float32Array;
+  /** Outputs of convolutions. */
+  readonly compared: readonly string[];
+}
+
 export interface MatmulWork {
   readonly kind: "matmul";
   readonly m: number;
@@ -84,7 +95,7 @@ export interface PhotoWork {
   readonly trunk: readonly GraphNode[];
 }
 
-export type Work = GraphWork | MatmulWork | HammingWork | QuantiseWork | PhotoWork;
+export type Work = GraphWork | GradientWork | MatmulWork | HammingWork | QuantiseWork | PhotoWork;
 
 /** A comparison: what is done, and by whom beside us. */
 export interface Comparison {
@@ -95,6 +106,8 @@ export interface Comparison {
   readonly long?: boolean;
   /** The sides do different work, so that outputs cannot be compared. */
   readonly unequal?: boolean;
+  /** Allowed difference over the largest value where the general one does not do; its reason stands beside it. */
+  readonly tolerance?: number;
 }
 
 const GPU_PEERS = ["tfjs-webgpu", "ort-web-webgpu"];
@@ -110,6 +123,14 @@ export const COMPARISONS: Readonly<Record<string, Comparison>> = {
   },
   fire: photoComparison(768, 576),
   "fire-small": photoComparison(384, 288),
+  train: {
+    title: "gradients of all weights, ResNet-18 without layer4, 256×256×3, batch 1",
+    peers: ["tfjs-webgpu", "tfjs-wasm"],
+    make: (mini) => gradient(mini ? 32 : 256),
+    // A ReLU whose input is rounding away from zero lets a gradient through on one side and not on the other: a single
+    // one, at 3e-7, was seen to move gradients by 3e-4 of the largest. Where none differs they agree to 2e-6.
+    tolerance: 1e-3,
+  },
   matmul: { title: "matrix product 512³", peers: OP_PEERS, make: (mini) => matmul(mini ? 32 : 512) },
   conv3x64: {
     title: "convolution 3×3, 64→64 channels, 64×64",
@@ -194,55 +215,26 @@ function convolution(side: number, inChannels: number, outChannels: number, kern
   };
 }
 
-/** The trunk of FIRe: conv1, maxpool, layer1 … layer3 of ResNet-50 with batch norm folded. */
-function resnetNodes(): GraphNode[] {
-  const params = parseNetParams({ architecture: "resnet50", skip_layer: 1 }, "bench");
-  const state = initialState("how", params, 3);
-  const nodes: GraphNode[] = [];
-  const conv = (
-    input: string,
-    output: string,
-    names: [conv: string, bn: string],
-    stride: number,
-    rest: { relu: boolean; residual?: string },
-  ) => {
-    const shape = state.get(`features.${names[0]}.weight`)!.shape;
-    const folded = fold(state, names);
-    const [outChannels, inChannels, kernel] = shape;
-    const pad = (kernel - 1) / 2;
-    nodes.push({ kind: "conv", input, output, ...folded, outChannels, inChannels, kernel, stride, pad, ...rest });
-    return output;
-  };
-  let x = conv("image", "stem", ["0", "1"], 2, { relu: true });
-  nodes.push({ kind: "maxpool", input: x, output: "pool" });
-  x = "pool";
-  [3, 4, 6].forEach((blocks, stage) => {
-    for (let b = 0; b < blocks; b++) {
-      const at = `${4 + stage}.${b}`;
-      const stride = b === 0 && stage > 0 ? 2 : 1;
-      const y1 = conv(x, `${at}a`, [`${at}.conv1`, `${at}.bn1`], 1, { relu: true });
-      const y2 = conv(y1, `${at}b`, [`${at}.conv2`, `${at}.bn2`], stride, { relu: true });
-      const shortcut: [string, string] = [`${at}.downsample.0`, `${at}.downsample.1`];
-      const residual = b === 0 ? conv(x, `${at}s`, shortcut, stride, { relu: false }) : x;
-      x = conv(y2, `${at}c`, [`${at}.conv3`, `${at}.bn3`], 1, { relu: true, residual });
-    }
-  });
-  return nodes;
-}
+/** The trunk of FIRe r50. */
+const resnetNodes = () => trunkNodes("resnet50");
 
 function resnet(side: number): GraphWork {
   const image = generateValues(1, "image", side * side * 3, 1, 0);
   return { kind: "graph", size: [side, side, 3], image, nodes: resnetNodes() };
 }
 
-function fold(state: Map<string, HostTensor>, [conv, bn]: [string, string]) {
-  const get = (name: string) => toFloat32(state.get(`features.${name}`)!);
-  const [raw, gamma, beta] = [get(`${conv}.weight`), get(`${bn}.weight`), get(`${bn}.bias`)];
-  const [mean, variance] = [get(`${bn}.running_mean`), get(`${bn}.running_var`)];
-  const scale = gamma.map((g, o) => g / Math.sqrt(variance[o] + BN_EPSILON));
-  const per = raw.length / scale.length;
+/** ResNet-18 as FIRe is trained on it; the output is weighted with fixed values of both signs and summed. */
+function gradient(side: number): GradientWork {
+  const image = generateValues(1, "image", side * side * 3, 1, 0);
+  const nodes = trunkNodes("resnet18");
+  const output = [side / 16, side / 16, 256] as const;
   return {
-    weight: raw.map((w, i) => w * scale[Math.floor(i / per)]),
-    bias: beta.map((b, o) => b - mean[o] * scale[o]),
+    kind: "gradient",
+    size: [side, side, 3],
+    image,
+    nodes,
+    output,
+    weighting: generateValues(3, "weighting", size(output), 1, 0),
+    compared: ["stem", "5.0b", "6.0s"],
   };
 }

@@ -9,7 +9,6 @@ import { type SuperfeatureLossOptions, superfeatureLoss } from "../losses/superf
 import type { NetParams } from "../params.js";
 import { State } from "../state.js";
 import { type Head, NetworkTrainer } from "./network-trainer.js";
-import type { Trainer } from "./trainer.js";
 import { TrainingStore } from "./training-store.js";
 
 export interface FireTrainerOptions {
@@ -27,7 +26,7 @@ export function fireTrainer(
   params: NetParams,
   source: string,
   options: FireTrainerOptions,
-): Trainer {
+): NetworkTrainer {
   if (!params.lit)
     throw new FileFormatError("NotACheckpoint", source, "net_params.lit: expected T, N and dim, got nothing");
   const { N } = params.lit;

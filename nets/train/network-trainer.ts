@@ -46,6 +46,15 @@ interface Pass {
   readonly outputs: readonly (readonly Tensor[])[];
 }
 
+/** A tuple between its ways forward and back. */
+export interface TuplePass {
+  readonly loss: TupleLoss;
+  /** Records the way back once, without waiting for it; gradients are added to those of the batch. */
+  backward(): void;
+  /** Frees the activations; to be called after `backward`, or instead of it. */
+  free(): void;
+}
+
 export class NetworkTrainer implements Trainer {
   readonly parameters: readonly ParameterInfo[];
   private readonly optimiser: Optimiser;
@@ -68,10 +77,24 @@ export class NetworkTrainer implements Trainer {
   }
 
   async accumulate(images: readonly ImageInput[]): Promise<TupleLoss> {
+    const tuple = await this.forwardTuple(images);
+    try {
+      tuple.backward();
+      return tuple.loss;
+    } finally {
+      tuple.free();
+    }
+  }
+
+  /** The first half of `accumulate`: everything up to the loss and its gradients by image. */
+  async forwardTuple(images: readonly ImageInput[]): Promise<TuplePass> {
     if (this.parameterGradients) throw new Error("trainer: gradients were read; step() before the next tuple");
     const { device, head, recompute } = this.parts;
     const batches = this.batches(images);
     const passes: Pass[] = [];
+    const free = () => {
+      for (const { tape } of passes) tape.free();
+    };
     try {
       const data: Float32Array[][] = [];
       for (const batch of batches) {
@@ -85,20 +108,23 @@ export class NetworkTrainer implements Trainer {
       const { loss, gradients } = head.loss(data);
       if (!Number.isFinite(loss.total))
         throw new NumericError("LossNotFinite", `training: the loss is ${loss.total} (${JSON.stringify(loss.terms)})`);
-      for (const [b, batch] of batches.entries()) {
-        const used = batch.filter((i) => gradients[i].some((g) => g.some((v) => v !== 0)));
-        if (!used.length) continue;
-        const { tape, outputs } = recompute ? this.forward(batch.map((i) => images[i])) : passes[b];
-        const seeds = used.flatMap((i) =>
-          outputs[batch.indexOf(i)].map((t, k) => [t, device.upload(gradients[i][k], t.shape, "seed")] as const),
-        );
-        tape.backward(seeds, this.leafGradients);
-        for (const [, seed] of seeds) seed.free();
-        tape.free();
-      }
-      return loss;
-    } finally {
-      for (const { tape } of passes) tape.free();
+      const backward = () => {
+        for (const [b, batch] of batches.entries()) {
+          const used = batch.filter((i) => gradients[i].some((g) => g.some((v) => v !== 0)));
+          if (!used.length) continue;
+          const { tape, outputs } = recompute ? this.forward(batch.map((i) => images[i])) : passes[b];
+          const seeds = used.flatMap((i) =>
+            outputs[batch.indexOf(i)].map((t, k) => [t, device.upload(gradients[i][k], t.shape, "seed")] as const),
+          );
+          tape.backward(seeds, this.leafGradients);
+          for (const [, seed] of seeds) seed.free();
+          tape.free();
+        }
+      };
+      return { loss, backward, free };
+    } catch (error) {
+      free();
+      throw error;
     }
   }
 

@@ -23,13 +23,16 @@ import { initialState } from "../../nets/weights/initial.js";
 import type { BenchSizes } from "./sizes.js";
 import type { BenchCase } from "./timing.js";
 
-const SEED = 3;
+/** Of all generated weights. */
+export const SEED = 3;
 
 /** Networks by the names that the table shows; the small ones are for tests. */
 export const NETWORKS: Readonly<Record<string, { kind: "fire" | "how"; params: NetParams }>> = {
   "HOW r18": { kind: "how", params: how("resnet18", 0) },
   "HOW r50": { kind: "how", params: how("resnet50", 1) },
   "FIRe r50": { kind: "fire", params: fire("resnet50", 1, { T: 6, N: 256, dim: 1024 }) },
+  /** The trunk and LIT of configs/train_fire_tiny.yml. */
+  "FIRe tiny": { kind: "fire", params: fire("resnet18", 1, { T: 3, N: 64, dim: 256 }, 64) },
   "FIRe mini": { kind: "fire", params: fire("resnet18", 3, { T: 2, N: 8, dim: 16 }) },
 };
 
@@ -38,8 +41,8 @@ function how(architecture: string, skip_layer: number): NetParams {
   return parseNetParams(params, "bench");
 }
 
-function fire(architecture: string, skip_layer: number, lit: NetParams["lit"]): NetParams {
-  return parseNetParams({ architecture, skip_layer, dim_reduction: { dim: 128 }, lit }, "bench");
+function fire(architecture: string, skip_layer: number, lit: NetParams["lit"], dim = 128): NetParams {
+  return parseNetParams({ architecture, skip_layer, dim_reduction: { dim }, lit }, "bench");
 }
 
 /** The weights of a network on the device. */

@@ -14,8 +14,9 @@ import { ARITHMETIC, BANDWIDTH, PEAK_SECTION, peakCases } from "./peak.js";
 import { type BenchSizes, sizesOf } from "./sizes.js";
 import { extractionStages, type StageTime } from "./stages.js";
 import { alternate, type BenchCase, type Timing } from "./timing.js";
+import { type TrainingSpeed, trainCases } from "./train.js";
 
-export const SECTIONS = ["gemm", "conv", "net", "lit", "asmk"] as const;
+export const SECTIONS = ["gemm", "conv", "net", "lit", "asmk", "train"] as const;
 export type Section = (typeof SECTIONS)[number];
 
 export interface BenchOptions {
@@ -50,6 +51,8 @@ export interface BenchRow {
     /** Of the multiply-adds in processor time, where the device computes in this process: steadier under load. */
     readonly arithmeticByCpu: number | null;
   } | null;
+  /** Most bytes of device memory in use during a run, where the case tells. */
+  readonly peakBytes?: number;
   /** Time by kernel of one run, the longest first; with `profile` only. */
   readonly kernels?: readonly ProfileRow[];
 }
@@ -69,6 +72,7 @@ export interface BenchReport {
   readonly litOverFloor?: number;
   /** FIRe on one photo, with a wait behind each stage. */
   readonly stages?: readonly StageTime[];
+  readonly training?: TrainingSpeed;
 }
 
 /** Times a section, or all. @throws UsageError for an unknown section or size, DeviceError */
@@ -103,6 +107,7 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
       rows,
       litOverFloor: lit && lit.ms.median / floor.ms.median,
       stages,
+      training: trainingSpeed(device, rows, sizes),
     };
   } finally {
     device.close();
@@ -144,6 +149,7 @@ async function timeSection(
               bandwidth: gbs / bandwidth,
               arithmeticByCpu: device.caps.software ? cpuRate(i) / cpuPeak : null,
             },
+        ...(c.peakBytes ? { peakBytes: c.peakBytes() } : {}),
         ...(options.profile && !own ? { kernels: await kernelsOf(device, c) } : {}),
       });
     }
@@ -170,12 +176,33 @@ function casesOf(device: Device, section: Section, sizes: BenchSizes): BenchCase
       return litCases(device, sizes.mini ? "FIRe mini" : "FIRe r50", sizes.lit);
     case "asmk":
       return [hammingCase(device, sizes.hamming), quantiseCase(device, sizes.quantise)];
+    case "train":
+      return trainCases(device, sizes.mini ? "FIRe mini" : "FIRe tiny", sizes.tuple);
   }
 }
 
+function trainingSpeed(
+  device: Device,
+  rows: readonly BenchRow[],
+  { tuple: { images } }: BenchSizes,
+): TrainingSpeed | undefined {
+  const [forward, backward, , whole] = rows.filter((r) => r.section === "train");
+  if (!whole) return undefined;
+  return {
+    images,
+    imagesPerSecond: (1000 * images) / whole.ms.median,
+    backwardOverForward: backward.ms.median / forward.ms.median,
+    backwardOverForwardByCpu: device.caps.software ? backward.ms.cpu / forward.ms.cpu : null,
+    peakBytes: whole.peakBytes!,
+  };
+}
+
 async function kernelsOf(device: Device, c: BenchCase): Promise<ProfileRow[]> {
+  await c.prepare?.();
   await device.profile();
   c.record?.();
   await c.finish();
-  return await device.profile();
+  const rows = await device.profile();
+  await c.settle?.();
+  return rows;
 }

@@ -30,6 +30,8 @@ export interface BenchSizes {
   readonly scales: readonly number[];
   /** Locations of the feature map. */
   readonly lit: number;
+  /** Of training: query, positive and negatives. */
+  readonly tuple: { readonly images: number; readonly height: number; readonly width: number };
   readonly hamming: { readonly codes: number; readonly queries: number };
   readonly quantise: { readonly vectors: number; readonly words: number };
 }
@@ -48,6 +50,7 @@ const SOFTWARE: BenchSizes = {
   photo: { width: 768, height: 576 },
   scales: EVAL_SCALES,
   lit: 3072,
+  tuple: { images: 7, height: 256, width: 256 },
   hamming: { codes: 1e6, queries: 96 },
   quantise: { vectors: 1000, words: 65536 },
 };
@@ -68,6 +71,7 @@ const MINI: BenchSizes = {
   photo: { width: 48, height: 32 },
   scales: [1, 0.5],
   lit: 20,
+  tuple: { images: 3, height: 32, width: 40 },
   hamming: { codes: 1000, queries: 5 },
   quantise: { vectors: 20, words: 256 },
 };
@@ -75,7 +79,8 @@ const MINI: BenchSizes = {
 /**
  * The sizes of a run.
  * @param text undefined for the device's own list, "mini", or a size as the section writes it: gemm `512` or `MxNxK`,
- *   conv `[N x]HxWxC>O/K[sS]`, net `WIDTHxHEIGHT` of the photo, lit the number of locations, asmk the number of codes
+ *   conv `[N x]HxWxC>O/K[sS]`, net `WIDTHxHEIGHT` of the photo, lit the number of locations, train
+ *   `HEIGHTxWIDTH` of a tuple's images, asmk the number of codes
  * @throws UsageError
  */
 export function sizesOf(device: Device, section: string, text: readonly string[] | undefined): BenchSizes {
@@ -93,6 +98,10 @@ export function sizesOf(device: Device, section: string, text: readonly string[]
     }
     case "lit":
       return { ...base, lit: numbers(text[0], /^(\d+)$/, "a number of locations")[0] };
+    case "train": {
+      const [height, width] = numbers(text[0], /^(\d+)x(\d+)$/, "an image's HEIGHTxWIDTH");
+      return { ...base, tuple: { ...base.tuple, height, width } };
+    }
     case "asmk": {
       const [codes] = numbers(text[0], /^(\d+)$/, "a number of codes");
       return { ...base, hamming: { ...base.hamming, codes } };

@@ -11,10 +11,16 @@ export interface BenchCase {
   readonly name: string;
   /** The arithmetic and the memory traffic that one run needs at least. */
   readonly cost: Cost;
+  /** Brings about what a run begins with; not timed, and there is one run a sample then. */
+  prepare?(): Promise<void>;
   /** Records one run on the device without waiting; several then share one wait. */
   record?(): void;
   /** Waits for what was recorded; or, without `record`, does one run to its end. */
   finish(): Promise<void>;
+  /** Clears away behind a run; not timed. */
+  settle?(): Promise<void>;
+  /** Most bytes of device memory that a run had in use. */
+  peakBytes?(): number;
   close?(): void;
 }
 
@@ -51,7 +57,7 @@ export async function alternate(
   for (const c of cases) {
     const cold = (await sample(c, 1)).ms;
     const warm = c.record ? (await sample(c, 1)).ms : cold;
-    const batch = c.record ? Math.min(MOST_BATCH, Math.max(1, Math.ceil(LEAST_SAMPLE_MS / warm))) : 1;
+    const batch = c.record && !c.prepare ? Math.min(MOST_BATCH, Math.max(1, Math.ceil(LEAST_SAMPLE_MS / warm))) : 1;
     states.push({
       c,
       cold,
@@ -80,6 +86,7 @@ interface Sample {
 }
 
 async function sample(c: BenchCase, batch: number): Promise<Sample> {
+  await c.prepare?.();
   const cpu = process.cpuUsage();
   const host = hostThreadMs();
   const begin = performance.now();
@@ -88,6 +95,7 @@ async function sample(c: BenchCase, batch: number): Promise<Sample> {
   const ms = performance.now() - begin;
   const used = process.cpuUsage(cpu);
   const hostEnd = hostThreadMs();
+  await c.settle?.();
   return {
     ms: ms / batch,
     cpu: (used.user + used.system) / 1000 / batch,

@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type ComparisonResult, differenceOf } from "../../bench/compare/compare.js";
-import { toChannelsFirst, toChannelsLast, toHwio } from "../../bench/compare/layout.js";
+import { padChannels, toChannelsFirst, toChannelsLast, toHwio, toOihw } from "../../bench/compare/layout.js";
 import { resultsMarkdown } from "../../bench/compare/markdown.js";
 import { graphModel, matmulModel } from "../../bench/compare/onnx.js";
 import { ours } from "../../bench/compare/ours.js";
@@ -28,6 +28,15 @@ test("every section gives rows with plausible numbers", async () => {
     if (row.ofPeak) assert.ok(row.ofPeak.arithmetic > 0 && row.ofPeak.bandwidth > 0, name);
   }
   assert.ok(plain.litOverFloor! > 0);
+  const { images, imagesPerSecond, backwardOverForward, peakBytes } = plain.training!;
+  const [forward, backward, adam, whole] = plain.rows.filter((r) => r.section === "train");
+  assert.is(backwardOverForward, backward.ms.median / forward.ms.median);
+  assert.is(imagesPerSecond, (1000 * images) / whole.ms.median);
+  assert.is(whole.flops, forward.flops + backward.flops + adam.flops);
+  // the way back costs twice the way forward, less what the gradient of the images would cost
+  assert.ok(backward.flops > forward.flops && backward.flops < 2 * forward.flops);
+  // Adam reads gradients, weights and two moments and writes all but the gradients: at its step all four are there
+  assert.ok(peakBytes > (adam.bytes * 4) / 7, `${peakBytes} bytes at most, Adam alone moves ${adam.bytes}`);
   const shares = plain.stages!.map((s) => s.share);
   assert.ok(Math.abs(shares.reduce((a, b) => a + b) - 1) < 1e-9);
   assert.equal(
@@ -51,9 +60,13 @@ test("with profile each case tells its kernels and what they cost", async () => 
 });
 
 test("wrong sections and sizes are refused with what was expected", async () => {
-  await rejects(runBench({ section: "matmul", rounds: 1 }), /expected gemm, conv, net, lit, asmk or all, got "matmul"/);
+  await rejects(
+    runBench({ section: "matmul", rounds: 1 }),
+    /expected gemm, conv, net, lit, asmk, train or all, got "matmul"/,
+  );
   await rejects(runBench({ section: "gemm", size: ["12x"], rounds: 1 }), /expected 512 or MxNxK/);
   await rejects(runBench({ section: "conv", size: ["8x8x4>6/3"], rounds: 1 }), /output channels in fours/);
+  await rejects(runBench({ section: "train", size: ["256"], rounds: 1 }), /expected an image's HEIGHTxWIDTH, got 256/);
   await rejects(runBench({ section: "all", size: ["512"], rounds: 1 }), /expected "mini" with all sections/);
 });
 
@@ -69,6 +82,7 @@ test("sizes are read as their sections write them", async () => {
     [2, 6, 5, 3, 8, 7, 2],
   );
   assert.equal(sizesOf(device, "net", ["64x48"]).photo, { width: 64, height: 48 });
+  assert.equal(sizesOf(device, "train", ["64x48"]).tuple, { images: 7, height: 64, width: 48 });
   device.close();
 });
 
@@ -102,6 +116,8 @@ test("layouts turn into one another", () => {
   assert.equal(toChannelsLast(toChannelsFirst(x, 3), 3), x);
   // two outputs, three inputs, two taps: [o][i][t] → [t][i][o]
   assert.equal([...toHwio(x, 3, 2)], [0, 6, 2, 8, 4, 10, 1, 7, 3, 9, 5, 11]);
+  assert.equal(toOihw(toHwio(x, 3, 2), 3, 2), x);
+  assert.equal([...padChannels(x.subarray(0, 6), 3, 4)], [0, 1, 2, 0, 3, 4, 5, 0]);
 });
 
 test("our side of a comparison gives the products it is asked for", async () => {
