@@ -11,7 +11,7 @@ import { Plan, PlanCache } from "./plan.js";
 import { type ProfileRow, Profiler } from "./profiler.js";
 import { type Dispatch, Recorder } from "./recorder.js";
 import { type GpuType, Tensor } from "./tensor.js";
-import { type Choices, choicesByCapability } from "./tuning/choices.js";
+import { asChoices, type Choices, choicesByCapability } from "./tuning/choices.js";
 
 export interface DeviceOptions {
   /** Index, part of a name, or `software` (the packed driver); default $FIRE_GPU_DEVICE, else the first device. */
@@ -118,8 +118,12 @@ export class Device {
     return this.kernels;
   }
 
-  /** Sets the kernels. Plans hold theirs, so this must come before the first. */
+  /** Sets the kernels, of those the device can run. Plans hold theirs, so this must come before the first. */
   choose(choices: Choices): void {
+    if (!asChoices(this.caps, choices))
+      throw new Error(
+        `engine: choices of kernels — expected some that ${this.caps.name} runs, got ${Object.values(choices)}`,
+      );
     if (this.planned) throw new Error("engine: choices of kernels — expected before the first plan, got them after it");
     this.kernels = choices;
   }

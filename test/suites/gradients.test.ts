@@ -8,6 +8,7 @@ import { openDevice } from "../../engine/device.js";
 import { forceConvVariant } from "../../engine/ops/conv2d.js";
 import { ops } from "../../engine/ops/table.js";
 import { Tape } from "../../engine/tape.js";
+import { choicesByCapability } from "../../engine/tuning/choices.js";
 import { type OpCase, opCases, opOf, values } from "../support/op-cases.js";
 
 const device = await openDevice();
@@ -71,7 +72,11 @@ test("the convolution's weight gradient is the same with and without subgroups",
   const c = opCases.find((c) => c.title.startsWith("3x3 stride 2, batch of 2"))!;
   const results: Float32Array[] = [];
   // without a fixed subgroup size the plain kernel is chosen
-  const plain = Object.assign(Object.create(device), { caps: { ...device.caps, subgroupSize: 0 } }) as typeof device;
+  const caps = { ...device.caps, subgroupSize: 0 };
+  const plain = Object.create(device, {
+    caps: { value: caps },
+    choices: { value: choicesByCapability(caps) },
+  }) as typeof device;
   for (const d of [device, plain]) {
     const tensors = c.inputs().map((x) => d.upload(Float32Array.from(x.data), x.shape));
     const tape = new Tape(d);

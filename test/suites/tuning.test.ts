@@ -10,7 +10,13 @@ import { deviceChoice } from "../../cli/options.js";
 import type { Capabilities } from "../../engine/adapter.js";
 import { type Device, openDevice } from "../../engine/device.js";
 import { run } from "../../engine/op.js";
-import { asChoices, CHOICE_NAMES, candidatesOf, choicesByCapability } from "../../engine/tuning/choices.js";
+import {
+  asChoices,
+  CHOICE_NAMES,
+  type Choices,
+  candidatesOf,
+  choicesByCapability,
+} from "../../engine/tuning/choices.js";
 import { keepTuning, readChoices, tuningFile } from "../../engine/tuning/kept.js";
 import { differenceOf, type Measured, TOLERANCE, type Tuning, tune, winner } from "../../engine/tuning/measure.js";
 import { decideChoices, openTuned } from "../../engine/tuning/open.js";
@@ -251,9 +257,11 @@ test("a candidate whose results differ is not timed and says so; one that gives 
   own.close();
 });
 
-test("a device keeps its choices once it has a plan", async () => {
+test("a device takes only choices that it can run, and keeps them once it has a plan", async () => {
   const own = await openDevice();
   own.choose({ conv: "registers", conv3x3: "direct" });
+  const absurd = { conv: "subgroup", conv3x3: "direct" } as unknown as Choices;
+  assert.throws(() => own.choose(absurd), /expected some that .* runs, got subgroup,direct/);
   own.plan((input) => [input([4], "f32")]).dispose();
   assert.throws(() => own.choose(choicesByCapability(own.caps)), /before the first plan/);
   assert.equal(own.choices, { conv: "registers", conv3x3: "direct" });
