@@ -25,12 +25,17 @@ interface Tile {
   readonly columns: number;
 }
 
-const TILES: { readonly [K in Choices["conv"]]: (lanes: number) => Tile } = {
+const TILES: { readonly [K in Choices["conv"]]: (lanes: number, rows: number, columns: number) => Tile } = {
   subgroup32: (lanes) => subgroupTile(lanes, 32, 1),
   subgroup16: (lanes) => subgroupTile(lanes, 16, 2),
-  workgroup: () => ({ shader: "conv/workgroup.wgsl", constants: {}, rows: 64, columns: 64 }),
+  // large tiles where there are enough of them to fill a GPU
+  workgroup: (_lanes, rows, columns) => workgroupTile((rows / 128) * Math.ceil(columns / 128) >= 160 ? 128 : 64),
   registers: () => ({ shader: "conv/registers.wgsl", constants: { ROWS: 8 }, rows: 8, columns: 128 }),
 };
+
+function workgroupTile(side: 64 | 128): Tile {
+  return { shader: "conv/workgroup.wgsl", constants: { BM: side, BN: side }, rows: side, columns: side };
+}
 
 /** @param CV vec4 of columns that a lane owns */
 function subgroupTile(LANES: number, ROWS: number, CV: number): Tile {
@@ -47,11 +52,12 @@ export function forceConvVariant(variant: ConvVariant | undefined): void {
   forced = variant;
 }
 
-function tileOf({ caps, choices }: Device): Tile {
+/** The tile for an output of so many rows and columns. */
+function tileOf({ caps, choices }: Device, rows: number, columns: number): Tile {
   const lanes = caps.subgroupSize;
-  if (!forced || forced === "winograd") return TILES[choices.conv](lanes);
+  if (!forced || forced === "winograd") return TILES[choices.conv](lanes, rows, columns);
   const variant = forced === "subgroup" ? (lanes === 4 ? "subgroup16" : "subgroup32") : forced;
-  return TILES[candidatesOf(caps, "conv").includes(variant) ? variant : "registers"](lanes);
+  return TILES[candidatesOf(caps, "conv").includes(variant) ? variant : "registers"](lanes, rows, columns);
 }
 
 export const conv2d: Op<Conv2dAttrs> = {
@@ -79,7 +85,7 @@ export const conv2d: Op<Conv2dAttrs> = {
     }
     const [N, H, W, C] = x.shape;
     const [, OH, OW, O] = output.shape;
-    const tile = tileOf(device);
+    const tile = tileOf(device, N * OH * OW, O);
     const strips = rowStrips(device, {
       outRows: N * OH,
       outRowBytes: OW * O * 4,

@@ -1,73 +1,110 @@
-// Implicit-GEMM convolution for GPUs: a workgroup of 8 × 16 invocations owns 64 rows × 64 columns and stages K in steps of
-// 16 through workgroup memory; each invocation keeps 8 rows × 4 columns in registers. Two barriers a step.
+// Implicit-GEMM convolution for GPUs: a workgroup owns BM rows × BN columns, each invocation 8 × 8 of them in registers:
+// rows 4·ty … 4·ty + 3 of each half of the tile and columns likewise, so that all reads of workgroup memory are vec4 and
+// those of a subgroup of 32 (8 tx × 4 ty) meet few addresses.
 //
-//   rows    ty = 0..7  owns rows ty, ty + 8, …, ty + 56
-//   columns tx = 0..15 owns the vec4 of columns 4·tx
+//   K is staged in steps of 16 through workgroup memory: the left side turned, [k][row], the right side as it lies, [k][column].
+//   While a step is multiplied the next one's values are already on their way into registers.
 //
-// K is walked in steps of four vec4 of one tap; when inC4 is not a multiple of four the missing vec4 are zero.
+// Of the left side an invocation stages four rows × four k, a square that it turns in registers; of the right side four vec4.
+// Where there are enough invocations (128 × 128: 256) one half does the left and one half the right, else each does both.
+// A step is four vec4 of one run of input (see params.wgsl); where the run ends early the rest of the left side is zero, and
+// what the right side holds there does not matter.
 //
+//# const BM = 128
+//# const BN = 128
+//# const THREADS = BM * BN / 64
+//# const STRIDE = BM / 4 + 1
 //# include "conv/params.wgsl"
 
-var<workgroup> left: array<vec4f, 256>;    // [row 64][k4 4]
-var<workgroup> right: array<vec4f, 256>;   // [k 16][column vec4 16]
+var<workgroup> left: array<vec4f, ${16 * STRIDE}>;   // [k 16][row BM, and four of padding against bank conflicts]
+var<workgroup> right: array<vec4f, ${4 * BN}>;       // [k 16][column BN]
 
-@compute @workgroup_size(16, 8)
-fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_id) id: vec3u) {
+@compute @workgroup_size(${THREADS})
+fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: u32) {
   let tile = wg.x + wg.y * 65535u;
   let rowTile = tile % p.rowTiles;
   let colTile = tile / p.rowTiles + p.colTileBegin;
   if (tile >= p.rowTiles * p.colTiles) { return; }
-  let row0 = p.rowBegin + rowTile * 64u;
+  let row0 = p.rowBegin + rowTile * ${BM}u;
   let K = p.kernelH * p.kernelW * p.inC4 * 4u;
-  let tid = id.y * 16u + id.x;
+  let tx = tid / 32u % ${BN / 64}u * 8u + tid % 8u;
+  let ty = tid / ${BN / 64 * 32}u * 4u + tid / 8u % 4u;
 
-  // this invocation stages rows tid/4 and tid/4 + 32, vec4 tid % 4 of the step
+  // what this invocation stages: vec4 `part` of the left side's rows 4·quad … 4·quad + 3; one vec4 of each of four k of the right
+  let stagesLeft = ${THREADS >= BM + BN ? 0 : 1}u == 1u || tid < ${BM}u;
+  let stagesRight = ${THREADS >= BM + BN ? 0 : 1}u == 1u || tid >= ${BM}u;
   let part = tid % 4u;
-  //# for j in 0..2
-  let origin${j} = originOf(row0 + tid / 4u + ${j * 32}u);
+  let quad = tid % ${BM}u / 4u;
+  let other = tid % ${BN}u;
+  //# for j in 0..4
+  let origin${j} = originOf(row0 + quad * 4u + ${j}u);
+  let k${j} = (other + ${j * BN}u) / ${BN / 4}u;
+  let column${j} = colTile * ${BN / 4}u + (other + ${j * BN}u) % ${BN / 4}u;
+  let w${j} = (min(column${j}, (p.outC4 + 7u) / 8u * 8u - 1u) / 8u * K + k${j}) * 8u + column${j} % 8u - p.weightOffset;
+  var a${j} = vec4f();
+  var b${j} = vec4f();
   //# end
   //# for r in 0..8
-  var s${r} = vec4f();
+  var s${r}_0 = vec4f();
+  var s${r}_1 = vec4f();
   //# end
 
-  for (var ky = 0u; ky < p.kernelH; ky++) {
-    for (var kx = 0u; kx < p.kernelW; kx++) {
-      //# for j in 0..2
-      let found${j} = addressOf(origin${j}, kx, ky);
-      let at${j} = u32(max(found${j}, 0));
+  let stepsOfRun = (p.runC4 + 3u) / 4u;
+  let steps = p.kernelH * p.runs * stepsOfRun;
+  for (var step = 0u; step <= steps; step++) {
+    // the values of this step, on their way while the one before is multiplied
+    let run = step / stepsOfRun;
+    let c0 = step % stepsOfRun * 4u;
+    let c = c0 + part;
+    if (stagesLeft) {
+      let ky = i32(run / p.runs * p.dilation);
+      let kx = i32(run % p.runs * p.dilation);
+      //# for j in 0..4
+      let y${j} = origin${j}.y + ky;
+      let i${j} = (origin${j}.x + kx) * i32(p.inC4) + i32(c);
+      let inside${j} = step < steps && c < p.runC4 && y${j} >= 0 && y${j} < i32(p.inH) && u32(i${j}) < p.inW * p.inC4;
+      let at${j} = (origin${j}.z + y${j}) * i32(p.inW * p.inC4) + i${j} - i32(p.inOffset);
+      a${j} = select(vec4f(), input[select(0u, u32(at${j}), inside${j})], inside${j});
       //# end
-      let k0 = (ky * p.kernelW + kx) * p.inC4;
-      for (var c = 0u; c < p.inC4; c += 4u) {
-        workgroupBarrier();
-        //# for j in 0..2
-        left[(tid / 4u + ${j * 32}u) * 4u + part] = select(vec4f(), input[at${j} + min(c + part, p.inC4 - 1u)], found${j} >= 0 && c + part < p.inC4);
+    }
+    if (stagesRight) {
+      let first = select(0u, (run * p.runC4 + c0) * 32u, step < steps);
+      //# for j in 0..4
+      b${j} = weights[w${j} + first];
+      //# end
+    }
+    if (step > 0u) {
+      for (var k = 0u; k < 16u; k++) {
+        let l0 = left[k * ${STRIDE}u + ty];
+        let l1 = left[k * ${STRIDE}u + ${BM / 8}u + ty];
+        let r0 = right[k * ${BN / 4}u + tx];
+        let r1 = right[k * ${BN / 4}u + ${BN / 8}u + tx];
+        //# for r in 0..4
+        s${r}_0 += l0[${r}] * r0;
+        s${r}_1 += l0[${r}] * r1;
+        s${r + 4}_0 += l1[${r}] * r0;
+        s${r + 4}_1 += l1[${r}] * r1;
         //# end
-        //# for j in 0..2
-        {
-          let k = tid / 16u + ${j * 8}u;
-          let col = colTile * 16u + tid % 16u;
-          let inside = col < p.outC4 && c + k / 4u < p.inC4;
-          let at = select(0u, ((col / 8u) * K + k0 * 4u + c * 4u + k) * 8u + col % 8u - p.weightOffset, inside);
-          right[k * 16u + tid % 16u] = select(vec4f(), weights[at], inside);
-        }
-        //# end
-        workgroupBarrier();
-        for (var q = 0u; q < 4u; q++) {
-          let b0 = right[(q * 4u) * 16u + id.x];
-          let b1 = right[(q * 4u + 1u) * 16u + id.x];
-          let b2 = right[(q * 4u + 2u) * 16u + id.x];
-          let b3 = right[(q * 4u + 3u) * 16u + id.x];
-          //# for r in 0..8
-          let v${r} = left[(id.y + ${r * 8}u) * 4u + q];
-          s${r} = s${r} + ((v${r}.x * b0 + v${r}.y * b1) + (v${r}.z * b2 + v${r}.w * b3));
-          //# end
-        }
       }
     }
+    workgroupBarrier();
+    if (stagesLeft) {
+      //# for i in 0..4
+      left[(part * 4u + ${i}u) * ${STRIDE}u + quad] = vec4f(a0[${i}], a1[${i}], a2[${i}], a3[${i}]);
+      //# end
+    }
+    if (stagesRight) {
+      //# for j in 0..4
+      right[other + ${j * BN}u] = b${j};
+      //# end
+    }
+    workgroupBarrier();
   }
-  let col = colTile * 16u + id.x;
-  let b = bias[min(col, p.outC4 - 1u)];
+  let col = colTile * ${BN / 4}u + tx;
+  let biasA = bias[min(col, p.outC4 - 1u)];
+  let biasB = bias[min(col + ${BN / 8}u, p.outC4 - 1u)];
   //# for r in 0..8
-  store(row0 + id.y + ${r * 8}u, col, s${r} + b);
+  store(row0 + ty * 4u + ${r < 4 ? r : r - 4 + BM / 2}u, col, s${r}_0 + biasA);
+  store(row0 + ty * 4u + ${r < 4 ? r : r - 4 + BM / 2}u, col + ${BN / 8}u, s${r}_1 + biasB);
   //# end
 }
