@@ -8,7 +8,7 @@ import type { Tensor } from "../tensor.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { PANEL } from "./pack.js";
 import { sumParts } from "./reduce-columns.js";
-import { winogradGains } from "./winograd.js";
+import { bySubgroup, winogradGains } from "./winograd.js";
 import { winogradWeightGradient } from "./winograd-gradient.js";
 
 /** Pixels that one workgroup sums, at least. */
@@ -18,7 +18,8 @@ const ENOUGH_GROUPS = { software: 16, gpu: 1024 };
 
 /** x [N, H, W, C] and dz [N, OH, OW, O] → the gradient of `w` [panels, taps·C, 32]. */
 export function weightGradient(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, w: Tensor): Tensor {
-  if (winogradGains(device, a, x.shape, w)) return winogradWeightGradient(device, a, x, dz, w.shape);
+  if (bySubgroup(device) && winogradGains(device, a, x.shape, w))
+    return winogradWeightGradient(device, a, x, dz, w.shape);
   const lanes = device.caps.subgroupSize;
   const subgroup = device.caps.software && (lanes === 4 || lanes === 8);
   return subgroup ? alongRows(device, a, x, dz, w.shape) : overPixels(device, a, x, dz, w.shape);

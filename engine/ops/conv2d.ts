@@ -13,29 +13,17 @@ import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { conv2dGradient } from "./conv2d-gradient.js";
 import { PANEL } from "./pack.js";
 import { winogradForward, winogradGains, winogradRuns } from "./winograd.js";
+import { type Tile, workgroupTile } from "./workgroup-tile.js";
 
 /** A tile, Winograd's way where the device can go it, or the tile of 16 or 32 rows that suits the subgroups. */
 export type ConvVariant = "winograd" | "subgroup" | Choices["conv"];
 
-/** Tile of a variant: rows and columns of output that one workgroup owns. */
-interface Tile {
-  readonly shader: string;
-  readonly constants: Readonly<Record<string, number>>;
-  readonly rows: number;
-  readonly columns: number;
-}
-
 const TILES: { readonly [K in Choices["conv"]]: (lanes: number, rows: number, columns: number) => Tile } = {
   subgroup32: (lanes) => subgroupTile(lanes, 32, 1),
   subgroup16: (lanes) => subgroupTile(lanes, 16, 2),
-  // large tiles where there are enough of them to fill a GPU
-  workgroup: (_lanes, rows, columns) => workgroupTile((rows / 128) * Math.ceil(columns / 128) >= 160 ? 128 : 64),
+  workgroup: (_lanes, rows, columns) => workgroupTile(rows, columns),
   registers: () => ({ shader: "conv/registers.wgsl", constants: { ROWS: 8 }, rows: 8, columns: 128 }),
 };
-
-function workgroupTile(side: 64 | 128): Tile {
-  return { shader: "conv/workgroup.wgsl", constants: { BM: side, BN: side }, rows: side, columns: side };
-}
 
 /** @param CV vec4 of columns that a lane owns */
 function subgroupTile(LANES: number, ROWS: number, CV: number): Tile {
@@ -119,6 +107,7 @@ export const conv2d: Op<Conv2dAttrs> = {
             a.kernel[0], a.kernel[1], a.stride, a.dilation, a.padding[0], a.padding[1],
             s.out0 * OW, s.out1 * OW, (p0 * PANEL) / tile.columns, colTiles, rowTiles,
             input.shift / 4, out.shift / 4, weights.shift / 4, a.relu ? 1 : 0, residual ? 1 : 0,
+            1, 0, 0, 0,
             ...(a.dilation === 1 ? [1, (a.kernel[1] * C) / 4] : [a.kernel[1], C / 4]),
           ],
           groups: rowTiles * colTiles,

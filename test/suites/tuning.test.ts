@@ -60,7 +60,7 @@ test("candidates are what the device can run, with the choice by capability firs
   assert.equal(candidatesOf(caps(true, 4), "conv"), ["subgroup16", "workgroup", "registers"]);
   assert.equal(candidatesOf(caps(false, 16), "conv"), ["workgroup", "subgroup32", "subgroup16", "registers"]);
   assert.equal(candidatesOf(gpu, "conv"), ["workgroup", "registers"]);
-  assert.equal(candidatesOf(gpu, "conv3x3"), ["direct"]);
+  assert.equal(candidatesOf(gpu, "conv3x3"), ["direct", "winograd"]);
   assert.equal(candidatesOf(caps(false, 8), "conv3x3"), ["direct", "winograd"]);
   assert.equal(asChoices(gpu, { conv: "registers", conv3x3: "direct", more: 1 }), tuning.choices);
   for (const bad of [null, 7, {}, { conv: "registers" }, { conv: "subgroup32", conv3x3: "direct" }])
