@@ -24,13 +24,14 @@ export const compete: Op<CompeteAttrs> = {
   },
   forward(device, [s], a, output) {
     const L4 = s.shape[1] / 4;
+    const { software } = device.caps;
     device.dispatch({
-      shader: "attention/compete.wgsl",
+      shader: software ? "attention/compete.wgsl" : "attention/compete_workgroup.wgsl",
       constants: {},
       reads: [s],
       writes: [output],
       params: [s.shape[0], a.locations, L4, { f32: a.scale }, { f32: a.epsilon }],
-      groups: groupsFor(L4, 32),
+      groups: groupsFor(L4, software ? 32 : 8),
       label: `compete/${s.shape.join("x")}`,
       cost: this.cost(a, [s.shape], output.shape),
     });

@@ -12,6 +12,7 @@ import { rowStrips, windowOf } from "../windows.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { conv2dGradient } from "./conv2d-gradient.js";
 import { PANEL } from "./pack.js";
+import { partsOf, splitProduct } from "./split-product.js";
 import { winogradForward, winogradGains, winogradRuns } from "./winograd.js";
 import { type Tile, workgroupTile } from "./workgroup-tile.js";
 
@@ -74,6 +75,11 @@ export const conv2d: Op<Conv2dAttrs> = {
     const [N, H, W, C] = x.shape;
     const [, OH, OW, O] = output.shape;
     const tile = tileOf(device, N * OH * OW, O);
+    const parts = partsOf(device, tile, a, x, w, output);
+    if (parts > 1) {
+      splitProduct(device, inputs, a, output, parts);
+      return;
+    }
     const strips = rowStrips(device, {
       outRows: N * OH,
       outRowBytes: OW * O * 4,
@@ -109,6 +115,7 @@ export const conv2d: Op<Conv2dAttrs> = {
             input.shift / 4, out.shift / 4, weights.shift / 4, a.relu ? 1 : 0, residual ? 1 : 0,
             1, 0, 0, 0,
             ...(a.dilation === 1 ? [1, (a.kernel[1] * C) / 4] : [a.kernel[1], C / 4]),
+            0,
           ],
           groups: rowTiles * colTiles,
           label: `conv2d/${a.kernel.join("x")}s${a.stride}/${H}x${W}x${C}>${OH}x${OW}x${O}`,

@@ -196,6 +196,7 @@ function product(device: Device, V: Tensor, U: Tensor, O: number): Tensor {
       0, 0, 0, 0, 0,
       POINTS, (tiles * C) / 4, (U.elements / POINTS) / 4, (tiles * O) / 4,
       1, C / 4,
+      0,
     ],
     groups: POINTS * rowTiles * colTiles,
   });

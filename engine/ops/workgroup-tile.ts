@@ -9,7 +9,7 @@ export interface Tile {
 }
 
 /** Workgroups below which smaller ones are taken: what the multiprocessors of a large GPU are, and half as many again. */
-const ENOUGH_TILES = 192;
+export const ENOUGH_TILES = 192;
 
 /** Tiles of 64 × 64, or of 32 × 32 where there would be too few to fill a GPU. */
 export function workgroupTile(rows: number, columns: number, batches = 1): Tile {

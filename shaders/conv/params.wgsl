@@ -9,6 +9,7 @@ struct Params {
   relu: u32, residual: u32,
   batches: u32, batchIn: u32, batchWeight: u32, batchOut: u32,  // several products at once: the workgroup kernel only
   runs: u32, runC4: u32,            // a kernel row as contiguous runs of input: one of kernelW pixels, or kernelW of one
+  splitC4: u32,                     // where batches are parts of K: vec4s of it that each has; else 0
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -57,6 +57,8 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
   //# end
   //# end
 
+  // the last part of a split K may be shorter
+  let runEnd = select(p.runC4, min(p.runC4, p.inC4 - batch * p.splitC4), p.splitC4 != 0u);
   let stepsOfRun = (p.runC4 + 3u) / 4u;
   let steps = p.kernelH * p.runs * stepsOfRun;
   for (var step = 0u; step <= steps; step++) {
@@ -70,7 +72,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
       //# for j in 0..4
       let y${j} = origin${j}.y + ky;
       let i${j} = (origin${j}.x + kx) * i32(p.inC4) + i32(c);
-      let inside${j} = step < steps && c < p.runC4 && y${j} >= 0 && y${j} < i32(p.inH) && u32(i${j}) < p.inW * p.inC4;
+      let inside${j} = step < steps && c < runEnd && y${j} >= 0 && y${j} < i32(p.inH) && u32(i${j}) < p.inW * p.inC4;
       let at${j} = (origin${j}.z + y${j}) * i32(p.inW * p.inC4) + i${j} - i32(p.inOffset) + i32(batch * p.batchIn);
       a${j} = select(vec4f(), input[select(0u, u32(at${j}), inside${j})], inside${j});
       //# end

@@ -46,6 +46,28 @@ for (const c of opCases) {
   }
 }
 
+for (const [op, variant] of [
+  ["compete", undefined],
+  ["conv2d", "winograd"],
+] as const)
+  test(`the kernels that only GPUs get give the same on this device: ${op}`, async () => {
+    const gpu = await openDevice();
+    // what decides between kernels is what the device says of itself
+    Object.assign(gpu.caps, { software: false, subgroupSize: 32 });
+    forceConvVariant(variant);
+    for (const c of opCases.filter((c) => c.op === op && (!variant || c.variants?.includes(variant)))) {
+      const inputs = c.inputs();
+      const wanted = opOf(c).reference(inputs, c.attrs);
+      const tensors = inputs.map(({ data, shape }) => gpu.upload(Float32Array.from(data), shape));
+      const got = await gpu.readF32(run(gpu, opOf(c), tensors, c.attrs));
+      const error = wanted.reduce((sum, r, i) => sum + (got[i] - r) ** 2, 0);
+      const size = wanted.reduce((sum, r) => sum + r * r, 0);
+      assert.ok(error <= 8e-12 * size, `${c.title}: NMSE ${error / size}`);
+    }
+    forceConvVariant(undefined);
+    gpu.close();
+  });
+
 test("the case list covers every op of the table", () => {
   const covered = new Set(opCases.map((c) => c.op));
   assert.equal(
