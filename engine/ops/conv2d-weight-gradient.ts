@@ -21,8 +21,9 @@ export function weightGradient(device: Device, a: Conv2dAttrs, x: Tensor, dz: Te
   if (bySubgroup(device) && winogradGains(device, a, x.shape, w))
     return winogradWeightGradient(device, a, x, dz, w.shape);
   const lanes = device.caps.subgroupSize;
-  const subgroup = device.caps.software && (lanes === 4 || lanes === 8);
-  return subgroup ? alongRows(device, a, x, dz, w.shape) : overPixels(device, a, x, dz, w.shape);
+  const { software } = device.caps;
+  if (!software) return inTiles(device, a, x, dz, w.shape);
+  return lanes === 4 || lanes === 8 ? alongRows(device, a, x, dz, w.shape) : overPixels(device, a, x, dz, w.shape);
 }
 
 /** The subgroup kernel. The pixels of a 1×1 convolution have no rows of their own and are cut into rows that suit. */
@@ -52,6 +53,30 @@ function alongRows(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, packed
     chunk,
     chunks: Math.ceil(rows / chunk),
     last: [rows, run / 4],
+  });
+}
+
+/** The workgroup kernel. */
+function inTiles(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, packedShape: readonly number[]): Tensor {
+  const [N, H, W, C] = x.shape;
+  const [, OH, OW, O] = dz.shape;
+  const merged = a.dilation === 1;
+  const taps = merged ? ([a.kernel[0], 1] as const) : a.kernel;
+  const run = merged ? a.kernel[1] * C : C;
+  const tiles = [Math.ceil(run / 64), Math.ceil(O / 64)] as const;
+  const pixels = N * OH * OW;
+  const work = Math.ceil(pixels / 256);
+  const wanted = mostChunks(device, taps[0] * taps[1] * tiles[0] * tiles[1], packedShape, work);
+  const chunk = Math.ceil(pixels / wanted / 16) * 16;
+  return launch(device, a, x, dz, packedShape, {
+    shader: "conv/weight_gradient_workgroup.wgsl",
+    constants: {},
+    sizes: [H, W, C / 4, OH, OW, O / 4],
+    taps,
+    tiles,
+    chunk,
+    chunks: Math.ceil(pixels / chunk),
+    last: [0, run / 4],
   });
 }
 

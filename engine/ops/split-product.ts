@@ -11,6 +11,8 @@ import { ENOUGH_TILES, type Tile, workgroupTile } from "./workgroup-tile.js";
 /** A shorter part does not pay for its second pass. */
 const LEAST_K = 128;
 const MOST_PARTS = 16;
+/** Workgroups to be had by splitting: four for each multiprocessor of a large GPU. */
+const WANTED_TILES = 528;
 
 /** Into how many parts K should be split; 1 where it should not, or this is no plain product of the workgroup kernel. */
 export function partsOf(device: Device, tile: Tile, a: Conv2dAttrs, x: Tensor, w: Tensor, output: Tensor): number {
@@ -19,7 +21,8 @@ export function partsOf(device: Device, tile: Tile, a: Conv2dAttrs, x: Tensor, w
   const K = x.shape[3];
   const rows = output.elements / a.outChannels;
   const tiles = Math.ceil(rows / 64) * Math.ceil(a.outChannels / 64);
-  const parts = Math.min(MOST_PARTS, Math.ceil(ENOUGH_TILES / tiles), Math.floor(K / LEAST_K));
+  if (tiles >= ENOUGH_TILES) return 1;
+  const parts = Math.min(MOST_PARTS, Math.ceil(WANTED_TILES / tiles), Math.floor(K / LEAST_K));
   const fits = Math.max(x.bytes, w.bytes, parts * output.bytes) <= device.maxBinding;
   return fits ? Math.max(1, parts) : 1;
 }

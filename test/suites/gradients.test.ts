@@ -6,6 +6,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { openDevice } from "../../engine/device.js";
 import { forceConvVariant } from "../../engine/ops/conv2d.js";
+import { weightGradient } from "../../engine/ops/conv2d-weight-gradient.js";
 import { ops } from "../../engine/ops/table.js";
 import { Tape } from "../../engine/tape.js";
 import { choicesByCapability } from "../../engine/tuning/choices.js";
@@ -93,6 +94,36 @@ test("the convolution's weight gradient is the same with and without subgroups",
     assert.ok(Math.abs(v - results[1][i]) <= 1e-5 * largest, `[${i}] ${v} and ${results[1][i]}`);
   });
   forceConvVariant(undefined);
+});
+
+test("the weights' gradient of GPUs, of subgroups and without either agree", async () => {
+  const other = await openDevice();
+  const cases = [
+    { x: [2, 17, 23, 4], O: 68, kernel: [7, 7], stride: 2, padding: [3, 3], dilation: 1 },
+    { x: [1, 40, 1, 100], O: 140, kernel: [1, 1], stride: 1, padding: [0, 0], dilation: 1 },
+    { x: [1, 15, 12, 36], O: 40, kernel: [3, 3], stride: 1, padding: [2, 2], dilation: 2 },
+    { x: [2, 15, 12, 36], O: 40, kernel: [3, 3], stride: 2, padding: [1, 1], dilation: 1 },
+  ] as const;
+  for (const { x: shape, O, ...form } of cases) {
+    const attrs = { ...form, outChannels: O, relu: false };
+    const packed = [Math.ceil(O / 32), form.kernel[0] * form.kernel[1] * shape[3], 32];
+    const out = opOf(opCases.find((c) => c.op === "conv2d")!).shape(attrs, [shape, packed, [O]]);
+    const results = [];
+    for (const kind of [{ software: false }, { software: true, subgroupSize: 0 }, device.caps]) {
+      Object.assign(other.caps, kind);
+      const tensors = [values(shape, 1), values(out, 2), values(packed, 3)].map((v) =>
+        other.upload(Float32Array.from(v.data), v.shape),
+      );
+      const gradient = weightGradient(other, attrs, tensors[0], tensors[1], tensors[2]);
+      results.push(await other.readF32(gradient));
+    }
+    const largest = results[0].reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+    for (const r of results.slice(1))
+      r.forEach((v, i) => {
+        assert.ok(Math.abs(v - results[0][i]) <= 1e-5 * largest, `${shape} > ${O}, [${i}] ${v}, ${results[0][i]}`);
+      });
+  }
+  other.close();
 });
 
 test("a tensor that is used twice gets the sum of both gradients; frozen tensors record nothing", async () => {
