@@ -108,7 +108,7 @@ test("the weights' gradient of GPUs, of subgroups and without either agree", asy
     const attrs = { ...form, outChannels: O, relu: false };
     const packed = [Math.ceil(O / 32), form.kernel[0] * form.kernel[1] * shape[3], 32];
     const out = opOf(opCases.find((c) => c.op === "conv2d")!).shape(attrs, [shape, packed, [O]]);
-    const results = [];
+    const results: Float32Array[] = [];
     for (const kind of [{ software: false }, { software: true, subgroupSize: 0 }, device.caps]) {
       Object.assign(other.caps, kind);
       const tensors = [values(shape, 1), values(out, 2), values(packed, 3)].map((v) =>
