@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { writeFileAtomic } from "../../base/atomic.js";
 import type { RgbImage } from "../../base/image.js";
 import type { ImageLoader } from "../../data/loader.js";
-import { type Progress, stopIfAsked } from "../progress.js";
+import { type Progress, type Stage, stopIfAsked } from "../progress.js";
 import { differences, fingerprint, type Ingredients, photosHash, shortName } from "./fingerprint.js";
 import { type Photo, photoStates } from "./photos.js";
 import { RecordLog } from "./record-log.js";
@@ -100,19 +100,42 @@ export class CachedFeatures {
     if (done === photos.length) return;
     const stage = store.progress.stage(label, photos.length, done);
     const other = this.companion && (await openLog(store, this.companion.request));
+    // One photo is on its way to the device while the one before is awaited, or the device would idle between them.
+    let ahead: Promise<Uint8Array> | undefined;
     try {
       for await (const { image, error } of store.loader.load(photos.slice(done), { imageSize })) {
-        if (error) throw error;
-        const record = await this.compute(image, done++, other);
-        await log.append(record);
-        stage.advance();
-        yield record;
+        if (error) {
+          if (ahead) yield await this.keep(await ahead, stage);
+          ahead = undefined;
+          throw error;
+        }
+        if (other) {
+          // both logs are appended to in step, so here the photos go one by one
+          yield await this.keep(await this.compute(image, done++, other), stage);
+          stopIfAsked(store.signal);
+          continue;
+        }
+        const next = this.compute(image, done++, other);
+        // a failure is thrown when its turn comes
+        next.catch(() => {});
+        const record = await ahead;
+        ahead = next;
+        if (record) yield await this.keep(record, stage);
         stopIfAsked(store.signal);
       }
+      if (ahead) yield await this.keep(await ahead, stage);
+      ahead = undefined;
     } finally {
+      await ahead?.catch(() => {});
       stage.end();
       await other?.close();
     }
+  }
+
+  private async keep(record: Uint8Array, stage: Stage): Promise<Uint8Array> {
+    await this.log.append(record);
+    stage.advance();
+    return record;
   }
 
   close(): Promise<void> {
