@@ -22,9 +22,9 @@ const HELP = `
 Examples:
   fire-gpu demo                          on the GPU, or without one in software (about two minutes on two cores)
   fire-gpu demo --device software --out demo-page
-  fire-gpu demo --model my_how.pth       the same photos, another network
-It does what these do, with the options of configs/eval_how_demo.yml, and draws the rankings:
-  fire-gpu data render --out out/demo/landmarks … && fire-gpu eval eval_how_demo
+  fire-gpu demo --model my_fire.pth       the same photos, another network
+It does what these do, with the options of configs/eval_fire_demo.yml, and draws the rankings:
+  fire-gpu data render --out out/demo/landmarks … && fire-gpu eval eval_fire_demo
 A second run reuses what the first has left in the folder.
 ${EXIT_CODES}`;
 
@@ -32,7 +32,7 @@ ${EXIT_CODES}`;
 export function demoCommand(): Command {
   return new Command("demo")
     .summary("render landmarks, evaluate a small network on them, show the rankings")
-    .description("Try everything without any download: rendered photos, HOW with ASMK, scores, and a page of rankings.")
+    .description("Try everything without any download: rendered photos, FIRe with ASMK, scores, and a page of rankings.")
     .option("-o, --out <dir>", "folder for photos, results and the page", "out/demo")
     .option("-m, --model <file>", "another FIRe or HOW checkpoint than the one in the package")
     .addOption(DEVICE)

@@ -1,5 +1,5 @@
 /**
- * @file `fire-gpu demo`: the whole road without any download. Renders two small sets of landmarks, evaluates HOW with
+ * @file `fire-gpu demo`: the whole road without any download. Renders two small sets of landmarks, evaluates FIRe with
  * ASMK on the first with a codebook from the second, and writes a page that shows the rankings.
  */
 import { join, resolve } from "node:path";
@@ -29,7 +29,7 @@ export interface DemoOptions {
   readonly checkpoint?: string;
   /** Other sizes of the two sets. */
   readonly sizes?: { readonly [set in keyof typeof SETS]?: Partial<RenderOptions> };
-  /** Configuration values that win over those of `eval_how_demo`. */
+  /** Configuration values that win over those of `eval_fire_demo`. */
   readonly overrides?: readonly Override[];
   readonly progress: Progress;
   readonly signal?: AbortSignal;
@@ -65,7 +65,7 @@ export async function runDemo(options: DemoOptions, tools: EvalTools): Promise<D
   const { sections, onRanked } = collectReport({ top: TOP, queries: Number.POSITIVE_INFINITY });
   const evaluation = await runEvaluation(
     {
-      config: join(packageRoot(), "configs", "eval_how_demo.yml"),
+      config: join(packageRoot(), "configs", "eval_fire_demo.yml"),
       overrides: [...pathOverrides(out, checkpoint), ...(options.overrides ?? [])],
       progress,
       signal,

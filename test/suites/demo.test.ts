@@ -66,13 +66,13 @@ test("renders, trains a codebook, scores three levels and shows every ranking on
   assert.is(asmk.images, 8);
   assert.is(asmk.score?.protocol, "revisited");
   assert.ok(notes.some((n) => /^Codebook trained in/.test(n)));
-  assert.match(result.about, /^untrained: random trunk/);
+  assert.match(result.about, /^trained from random weights on rendered landmarks only/);
   const html = readFileSync(result.page, "utf8");
   assert.is(result.page, join(out, "rankings.html"));
   // 2 queries, each with all 8 images, which are fewer than a row may have
   assert.equal(count(html), { queries: 2, hits: 16, pictures: 18, judged: 16 });
   assert.not.match(html, /<script|<link|(src|href)="(?!data:)/, "nothing outside of the page is needed");
-  assert.match(html, /untrained: random trunk/);
+  assert.match(html, /trained from random weights on rendered landmarks only/);
   assert.match(html, /<td>medium<\/td>/);
   const picture = /base64,([^"]+)"/.exec(html)?.[1] as string;
   assert.is((await sharp(Buffer.from(picture, "base64")).metadata()).format, "jpeg");
@@ -103,11 +103,11 @@ test("the signal stops it before any page is written", async () => {
   assert.not.ok(existsSync(join(out, "rankings.html")));
 });
 
-test("the network in the package is small and says that it is untrained", () => {
+test("the network in the package is small and says what it was trained on", () => {
   const { kind, tensors, meta, netParams } = peekCheckpoint(demoCheckpoint());
-  assert.is(kind, "how");
+  assert.is(kind, "fire");
   assert.is(netParams?.architecture, "resnet18");
-  assert.match(String(meta?.training), /^untrained/);
+  assert.match(String(meta?.training), /^trained from random weights on rendered landmarks only/);
   assert.ok(readFileSync(demoCheckpoint()).length < 4e6);
   assert.is(tensors.get("features.0.weight")?.dtype, "F16");
 });
