@@ -32,7 +32,9 @@ ${EXIT_CODES}`;
 export function demoCommand(): Command {
   return new Command("demo")
     .summary("render landmarks, evaluate a small network on them, show the rankings")
-    .description("Try everything without any download: rendered photos, FIRe with ASMK, scores, and a page of rankings.")
+    .description(
+      "Try everything without any download: rendered photos, FIRe with ASMK, scores, and a page of rankings.",
+    )
     .option("-o, --out <dir>", "folder for photos, results and the page", "out/demo")
     .option("-m, --model <file>", "another FIRe or HOW checkpoint than the one in the package")
     .addOption(DEVICE)

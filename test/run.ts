@@ -30,23 +30,20 @@ if (!only || only.includes("conformance")) await conformance();
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exit(failed || passed === 0 ? 1 : 0);
 
-/** Golden cases: those of ../shared where it stands beside the package, else the few that are kept in test/golden. */
+/** Golden cases: those of ../shared, where it stands beside the package. */
 async function conformance(): Promise<void> {
   const shared = join(root, "../shared/golden");
-  const dir = existsSync(shared) ? shared : join(root, "test/golden");
-  console.log(
-    `── conformance (${existsSync(shared) ? "../shared/golden; end-to-end cases by sample" : "no ../shared/golden here: only test/golden"})`,
-  );
-  if (!existsSync(dir)) {
+  console.log("── conformance (../shared/golden; end-to-end cases by sample)");
+  if (!existsSync(shared)) {
     skipped++;
-    console.log("   skipped: no golden cases here\n");
+    console.log("   skipped: no golden cases beside this folder\n");
     return;
   }
   const { code, output, seconds } = await run(process.execPath, [
     join(root, "dist/test/conformance/main.js"),
     "--quiet",
     "--sample",
-    dir,
+    shared,
   ]);
   let bad = 0;
   for (const [, good, all] of output.matchAll(/: (\d+) of (\d+) checks OK/g)) {
