@@ -33,7 +33,10 @@ test("a network from the package describes an image", async () => {
     const { count, dim, descriptors, strengths } = await network.extractLocal(image, { scales: [1], featuresNum: 10 });
     assert.equal([count, dim, descriptors.length], [10, network.outputDim, 10 * network.outputDim]);
     assert.ok(descriptors.every(Number.isFinite));
-    assert.ok(strengths.every((v, i) => v > 0 && (i === 0 || v <= strengths[i - 1])), "the strongest first");
+    assert.ok(
+      strengths.every((v, i) => v > 0 && (i === 0 || v <= strengths[i - 1])),
+      "the strongest first",
+    );
     network.destroy();
     assert.is(device.liveBytes, 0);
   } finally {
