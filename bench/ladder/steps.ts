@@ -90,7 +90,7 @@ export const GEMM_STEPS: readonly Step[] = [
     },
   },
   narrow("32x32, pairwise", "half as wide: the loop's body fits the instruction cache", 0),
-  narrow("32x32, pairwise, stores in a loop", "so does what follows it; compiles in half the time", 1),
+  narrow("32x32, pairwise, stores in a loop", "so does what follows it", 1),
 ];
 
 /** The subgroup kernel on tiles of half the width. */

@@ -17,7 +17,7 @@ export interface TunedOptions {
 
 /**
  * As `openDevice`; the device then works with the choices that are kept for it. On a GPU that has none they are timed
- * first, once, in less than a second. Software drivers keep to the choices by capability unless `fire-gpu tune` was run:
+ * first, once, in a second or two. Software drivers keep to the choices by capability unless `fire-gpu tune` was run:
  * compiling all candidates would take them longer than a photo.
  */
 export async function openTuned(options: DeviceOptions & TunedOptions = {}): Promise<Device> {
