@@ -20,7 +20,7 @@ interface DemoFlags extends DeviceFlags {
 
 const HELP = `
 Examples:
-  fire-gpu demo                          on the GPU, or without one in software (about two minutes on two cores)
+  fire-gpu demo                          on the GPU, or without one in software (about a minute on two cores)
   fire-gpu demo --device software --out demo-page
   fire-gpu demo --model my_fire.pth       the same photos, another network
 It does what these do, with the options of configs/eval_fire_demo.yml, and draws the rankings:
