@@ -1,6 +1,7 @@
 /** @file The total table of ops: a test runs value, support and shape checks for each, so none can be forgotten. */
 import { compete } from "./compete.js";
 import { conv2d } from "./conv2d.js";
+import { decorrelation } from "./decorrelation.js";
 import { divideRows } from "./divide-rows.js";
 import { foldBias, foldWeight } from "./fold.js";
 import { gem } from "./gem.js";
@@ -19,6 +20,7 @@ export const ops = {
   averagePool,
   compete,
   conv2d,
+  decorrelation,
   divideRows,
   foldBias,
   foldWeight,
