@@ -146,6 +146,11 @@ export class Device {
     return this.recorder.dispatches;
   }
 
+  /** Bind groups made so far: none are where work repeats. */
+  get bindGroups(): number {
+    return this.recorder.groupsMade;
+  }
+
   /** An uninitialised tensor; it belongs to the innermost scope. */
   empty(shape: readonly number[], dtype: GpuType = "f32", label = "tensor"): Tensor {
     const pool = this.recorderCaptures ? this.scratch : this.memory;

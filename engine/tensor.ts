@@ -9,7 +9,9 @@ export class Tensor {
   private block: Block | undefined;
   /** The tensor whose memory this one shows, itself unless it is a view: what a tape knows tensors by. */
   base: Tensor = this;
-  private readonly ownForms = new Map<string, Tensor>();
+  /** Made when a form is: most tensors have none. */
+  private ownForms: Map<string, Tensor> | undefined;
+  readonly elements: number;
 
   constructor(
     public shape: readonly number[],
@@ -19,10 +21,7 @@ export class Tensor {
     readonly label: string,
   ) {
     this.block = block;
-  }
-
-  get elements(): number {
-    return this.shape.reduce((n, d) => n * d, 1);
+    this.elements = shape.reduce((n, d) => n * d, 1);
   }
 
   /** Bytes of the data, a multiple of 4. */
@@ -38,6 +37,7 @@ export class Tensor {
 
   /** Other forms of the same data that `Device.derived` keeps; freed with it. */
   get forms(): Map<string, Tensor> {
+    this.base.ownForms ??= new Map();
     return this.base.ownForms;
   }
 
@@ -50,8 +50,8 @@ export class Tensor {
     if (!this.block) return;
     const block = this.block;
     this.block = undefined;
-    for (const form of this.ownForms.values()) form.free();
-    this.ownForms.clear();
+    for (const form of this.ownForms?.values() ?? []) form.free();
+    this.ownForms = undefined;
     this.owner.release(this, block);
   }
 
