@@ -126,17 +126,18 @@ test("work that repeats makes no bind groups; other blocks and windows get their
     });
   const results: number[] = [];
   const made: number[] = [];
-  for (const size of [64, 64, 8192, 64, 8192]) {
+  // 60 and 64 values lie in the same block
+  for (const size of [60, 60, 64, 8192, 64]) {
     const before = device.bindGroups;
     const y = make(size);
     made.push(device.bindGroups - before);
     results.push((await device.readF32(y))[size - 1]);
     y.free();
   }
-  assert.equal(made, [2, 0, 2, 0, 0]);
+  assert.equal(made, [2, 0, 2, 2, 0]);
   assert.equal(
     results,
-    [63, 63, 8191, 63, 8191].map((i) => 2 * Math.fround(Math.sin(i))),
+    [59, 59, 63, 8191, 63].map((i) => 2 * Math.fround(Math.sin(i))),
   );
 });
 
