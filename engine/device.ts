@@ -255,6 +255,11 @@ export class Device {
     return (await this.read(tensor))[0] as Float32Array;
   }
 
+  /** Sends recorded work and does not wait; what fails in it is thrown by the next call that waits. */
+  send(): void {
+    this.recorder.submit();
+  }
+
   /** Sends recorded work and waits until the device has done it. */
   async finish(): Promise<void> {
     this.recorder.submit();

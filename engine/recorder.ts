@@ -1,6 +1,6 @@
 /**
  * @file Dispatches become commands here: they are encoded into one open compute pass and submitted at a read-back or
- * when the uniform arena is full. Dawn orders dispatches by buffer, so inputs are bound read-only.
+ * when there are some more of them. Dawn orders dispatches by buffer, so inputs are bound read-only.
  */
 import { BindGroups, type Binding, makeGroup } from "./bind-groups.js";
 import { type Kernel, type PipelineCache, SLOT } from "./pipelines.js";
@@ -38,6 +38,8 @@ export interface Step {
 
 const MAX_GRID = 65535;
 const ARENA_SLOTS = 4096;
+/** Launches after which a submit happens: a device begins while the rest is recorded. A submit costs as much as some launches. */
+const SEND_EVERY = 128;
 
 /** Uniform parameters of many dispatches in one buffer, written once before their submit. */
 export class Arena {
@@ -83,6 +85,8 @@ export class Recorder {
   private encoder: GPUCommandEncoder | undefined;
   private pass: GPUComputePassEncoder | undefined;
   private readonly arena: Arena;
+  /** Launches in the open encoder. */
+  private open = 0;
   /** What is set in the open pass. */
   private pipeline: GPUComputePipeline | undefined;
   private readonly groups: BindGroups;
@@ -145,6 +149,7 @@ export class Recorder {
     this.pass.setBindGroup(0, step.group, [step.offset]);
     this.pass.dispatchWorkgroups(step.x, step.y);
     if (this.profiler) this.endPass();
+    if (++this.open >= SEND_EVERY) this.submit();
   }
 
   copy(from: Tensor, to: GPUBuffer, offset: number): void {
@@ -161,6 +166,7 @@ export class Recorder {
     this.device.queue.submit([this.encoder.finish()]);
     this.arena.reset();
     this.encoder = undefined;
+    this.open = 0;
   }
 
   /** Runs `build` with launches kept instead of encoded, and returns them with the arena that holds their parameters. */
