@@ -6,6 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openDevice } from "../../engine/device.js";
 import { loadNetwork } from "../../nets/load.js";
+import { runtimeOf } from "../../nets/params.js";
 import { fireTrainer } from "../../nets/train/fire-trainer.js";
 import { parseSet } from "../../tasks/config/override.js";
 import { Interrupted, type Progress, silent } from "../../tasks/progress.js";
@@ -106,6 +107,36 @@ test("a step like the one before makes no bind groups, takes no memory, and begi
   assert.is(new Set(seen.map((s) => s.total)).size, seen.length, "each step changes the loss");
   trainer.destroy();
   assert.is(device.liveBytes, 0);
+  device.close();
+});
+
+test("photos of any size, as bytes or normalised, give the same loss", async () => {
+  const device = await openDevice();
+  const params = netParams({ skip_layer: 3, lit: { T: 1, N: 8, dim: 64 } });
+  const losses = { superfeature: { margin: 1.1, weight: 1 }, attention: { weight: 1 } };
+  const trainer = fireTrainer(device, generatedState("fire", params), params, "test", losses);
+  const [mean, std] = runtimeOf(params).meanStd;
+  // of 3 · 45 · 37 bytes no second one begins at a multiple of four
+  for (const [width, height] of [
+    [45, 37],
+    [44, 36],
+  ]) {
+    const photos = [1, 1, 2].map((seed) => generatedPhoto(width, height, seed));
+    const normalised = photos.map(({ data }) => {
+      const values = new Float32Array(width * height * 4);
+      for (const [i, v] of data.entries())
+        values[Math.floor(i / 3) * 4 + (i % 3)] = (v / 255 - mean[i % 3]) / std[i % 3];
+      return { width, height, data: values };
+    });
+    const totals: number[] = [];
+    for (const images of [photos, normalised]) {
+      const pass = await trainer.forwardTuple(images);
+      pass.free();
+      totals.push(pass.loss.total);
+    }
+    assert.ok(totals[0] > 0.1 && Math.abs(totals[1] - totals[0]) < 1e-5 * totals[0], `${totals}`);
+  }
+  trainer.destroy();
   device.close();
 });
 
