@@ -105,7 +105,8 @@ export class Lit {
           const attention = exec.run(compete, [logits], { locations: L, scale: D ** -0.5, epsilon: ATTENTION_EPSILON });
           exec.release(logits);
           const attentionSums = exec.run(rowSum, [attention], { epsilon: 0 });
-          const update = matmul(exec, attention, values, D);
+          // a template may get next to nothing of every location: halves would make that nothing
+          const update = device.exact(() => matmul(exec, attention, values, D));
           const P = exec.run(divideRows, [update, attentionSums, before], {});
           const hidden = this.mlp[0].forward(exec, this.norm(exec, "mlp", P), { relu: true });
           const superFeatures = this.mlp[1].forward(exec, hidden, { residual: P });
