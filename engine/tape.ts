@@ -48,6 +48,10 @@ export class Tape implements Exec {
   /** Nothing is freed before the way back. */
   release(): void {}
 
+  ofWeights(_source: Tensor, _form: string, make: () => Tensor): Tensor {
+    return make();
+  }
+
   /**
    * Gradients of Σ seed·tensor with respect to the watched leaves. Gradients that are already in `into` are added to.
    * Seeds stay the caller's. May be called once; afterwards `free` the tape.

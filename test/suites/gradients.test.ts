@@ -6,7 +6,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { openDevice } from "../../engine/device.js";
 import { forceConvVariant } from "../../engine/ops/conv2d.js";
-import { weightGradient } from "../../engine/ops/conv2d-weight-gradient.js";
+import { batchedWeightGradient, weightGradient } from "../../engine/ops/conv2d-weight-gradient.js";
 import { ops } from "../../engine/ops/table.js";
 import { Tape } from "../../engine/tape.js";
 import { choicesByCapability } from "../../engine/tuning/choices.js";
@@ -98,6 +98,13 @@ test("the convolution's weight gradient is the same with and without subgroups",
 
 test("the weights' gradient of GPUs, of subgroups and without either agree", async () => {
   const other = await openDevice();
+  const kinds = [{ software: false }, { software: true, subgroupSize: 0 }, device.caps];
+  const agree = ([first, ...rest]: Float32Array[], what: string) => {
+    const largest = first.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+    for (const r of rest)
+      for (const [i, v] of r.entries())
+        assert.ok(Math.abs(v - first[i]) <= 1e-5 * largest, `${what}, [${i}] ${v}, ${first[i]}`);
+  };
   const cases = [
     { x: [2, 17, 23, 4], O: 68, kernel: [7, 7], stride: 2, padding: [3, 3], dilation: 1 },
     { x: [1, 40, 1, 100], O: 140, kernel: [1, 1], stride: 1, padding: [0, 0], dilation: 1 },
@@ -109,7 +116,7 @@ test("the weights' gradient of GPUs, of subgroups and without either agree", asy
     const packed = [Math.ceil(O / 32), form.kernel[0] * form.kernel[1] * shape[3], 32];
     const out = opOf(opCases.find((c) => c.op === "conv2d")!).shape(attrs, [shape, packed, [O]]);
     const results: Float32Array[] = [];
-    for (const kind of [{ software: false }, { software: true, subgroupSize: 0 }, device.caps]) {
+    for (const kind of kinds) {
       Object.assign(other.caps, kind);
       const tensors = [values(shape, 1), values(out, 2), values(packed, 3)].map((v) =>
         other.upload(Float32Array.from(v.data), v.shape),
@@ -117,12 +124,18 @@ test("the weights' gradient of GPUs, of subgroups and without either agree", asy
       const gradient = weightGradient(other, attrs, tensors[0], tensors[1], tensors[2]);
       results.push(await other.readF32(gradient));
     }
-    const largest = results[0].reduce((m, v) => Math.max(m, Math.abs(v)), 0);
-    for (const r of results.slice(1))
-      r.forEach((v, i) => {
-        assert.ok(Math.abs(v - results[0][i]) <= 1e-5 * largest, `${shape} > ${O}, [${i}] ${v}, ${results[0][i]}`);
-      });
+    agree(results, `${shape} > ${O}`);
   }
+  // the same for products of a batch: M is a multiple of no tile
+  const results: Float32Array[] = [];
+  for (const kind of kinds) {
+    Object.assign(other.caps, kind);
+    const tensors = [values([3, 37, 68], 1), values([3, 37, 100], 2)].map((v) =>
+      other.upload(Float32Array.from(v.data), v.shape),
+    );
+    results.push(await other.readF32(batchedWeightGradient(other, tensors[0], tensors[1], [3, 4, 68, 32])));
+  }
+  agree(results, "a batch");
   other.close();
 });
 
