@@ -15,7 +15,6 @@ import { repeatRows } from "./repeat-rows.js";
 import { resize } from "./resize.js";
 import { rowNorm, rowSum } from "./row-reduce.js";
 import { gatherRows, weightedSum } from "./select.js";
-import { sliceRows } from "./slice-rows.js";
 
 export const ops = {
   averagePool,
@@ -38,7 +37,6 @@ export const ops = {
   resize,
   rowNorm,
   rowSum,
-  sliceRows,
   spoc,
   weightedSum,
 } as const;

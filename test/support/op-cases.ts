@@ -270,13 +270,17 @@ export const opCases: readonly OpCase[] = [
     inputs: () => [values([9, 8], 1), list([5], [8, 0, 3, 3, 7])],
     types: [undefined, "u32"],
   },
-  { op: "sliceRows", title: "from the middle", attrs: { first: 2, count: 3 }, inputs: () => [values([7, 3, 2], 1)] },
-  { op: "sliceRows", title: "of one value each", attrs: { first: 4, count: 3 }, inputs: () => [values([7], 1)] },
   {
     op: "weightedSum",
     title: "over blocks of 64",
-    attrs: none,
+    attrs: { images: 1 },
     inputs: () => [values([150, 20], 1), values([150], 2)],
+  },
+  {
+    op: "weightedSum",
+    title: "over blocks of each of 3 images",
+    attrs: { images: 3 },
+    inputs: () => [values([210, 20], 1), values([210], 2)],
   },
   ...poolCases,
 ];
