@@ -121,7 +121,6 @@ export class NetworkTrainer implements Trainer {
             return [t, device.upload(all, t.shape, "seed")] as const;
           });
           tape.backward(seeds, this.leafGradients);
-          for (const [, seed] of seeds) seed.free();
           tape.free();
         }
       };

@@ -43,7 +43,7 @@ const run: CaseHandler = async (golden) => {
   const dRows = gradients.get(rows)!;
   gradients.delete(rows);
   const dx = await device.readF32(dRows);
-  for (const t of [rows, dRows, ...seeds]) t.free();
+  for (const t of [rows, dRows]) t.free();
   tape.free();
   const checks = [golden.compare("templates", templates), golden.compare("attn", attention)];
   if (golden.has("grad/x")) checks.push(golden.compare("grad/x", imagesFirst(dx, B, inputDim)));
