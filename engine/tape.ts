@@ -48,29 +48,37 @@ export class Tape implements Exec {
   /** Nothing is freed before the way back. */
   release(): void {}
 
+  ofWeights(_source: Tensor, _form: string, make: () => Tensor): Tensor {
+    return make();
+  }
+
   /**
    * Gradients of Σ seed·tensor with respect to the watched leaves. Gradients that are already in `into` are added to.
-   * Seeds stay the caller's. May be called once; afterwards `free` the tape.
+   * Seeds are taken over. May be called once; afterwards `free` the tape.
    */
   backward(seeds: readonly (readonly [tensor: Tensor, gradient: Tensor])[], into: Gradients = new Map()): Gradients {
     const { device } = this;
     const flowing: Gradients = new Map();
     const produced = new Set(this.nodes.map((n) => n.output));
-    /** Adds a gradient to a tensor's; takes `gradient` over when it is ours and the first. */
-    const add = (tensor: Tensor, gradient: Tensor, ours: boolean) => {
+    /** Adds a gradient to a tensor's. Takes it over, unless another tensor has it already (`shared`). */
+    const add = (tensor: Tensor, gradient: Tensor, shared: boolean) => {
       const target = produced.has(tensor) ? flowing : into;
       const known = target.get(tensor);
       if (known) {
         accumulate(device, known, gradient);
-        if (ours) gradient.free();
-      } else if (ours) target.set(tensor, gradient);
+        if (!shared) gradient.free();
+      } else if (!shared) target.set(tensor, gradient);
       else {
         const copy = device.keep(device.empty(gradient.shape, "f32", "gradient"));
         accumulate(device, copy, gradient, true);
         target.set(tensor, copy);
       }
     };
-    for (const [tensor, gradient] of seeds) if (this.active.has(tensor.base)) add(tensor.base, gradient, false);
+    for (const [tensor, gradient] of seeds) {
+      device.keep(gradient);
+      if (this.active.has(tensor.base)) add(tensor.base, gradient, false);
+      else gradient.free();
+    }
     for (const node of this.nodes.slice().reverse()) {
       const outputGradient = flowing.get(node.output);
       if (!outputGradient) continue;
@@ -90,12 +98,10 @@ export class Tape implements Exec {
       const given = new Set<Tensor>();
       gradients.forEach((g, i) => {
         if (!g || !needed[i]) return;
-        const ours = g !== outputGradient && !given.has(g);
+        add(inputs[i].base, g, given.has(g));
         given.add(g);
-        add(inputs[i].base, g, ours);
       });
-      for (const g of gradients) if (g && g !== outputGradient && !given.has(g)) g.free();
-      outputGradient.free();
+      for (const g of [...gradients, outputGradient]) if (g && !given.has(g)) g.free();
     }
     for (const g of flowing.values()) g.free();
     return into;

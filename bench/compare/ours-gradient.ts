@@ -51,7 +51,6 @@ export function gradient(device: Device, { size, image, nodes, weighting, compar
       const output = forward(tape);
       const seed = device.upload(weighting, output.shape, "weighting");
       const gradients = tape.backward([[output, seed]]);
-      seed.free();
       tape.free();
       const wanted = compared.flatMap((name) => {
         const { weight, bias } = parameters.get(name)!;

@@ -37,8 +37,10 @@ export function fireTrainer(
   const dim = net.outputDim;
   const head: Head = {
     forward(tape, images) {
-      return net.forwardBatch(images, tape).map(({ superFeatures, attention }) => [superFeatures, attention]);
+      const { superFeatures, attention } = net.forwardBatch(images, tape);
+      return [superFeatures, attention];
     },
+    largestBytes: (height, width) => net.largestBytes(height, width),
     loss(data) {
       // rows are padded to multiples of four: of features by channels, of attention by locations, whose padding is zero
       const padded = data[0][0].length / N;
