@@ -9,6 +9,8 @@ export class Tensor {
   private block: Block | undefined;
   /** The tensor whose memory this one shows, itself unless it is a view: what a tape knows tensors by. */
   base: Tensor = this;
+  /** Its data are computed anew at each run of the plan that it was made for. */
+  ofPlan = false;
   private readonly ownForms = new Map<string, Tensor>();
 
   constructor(

@@ -101,7 +101,8 @@ export class Lit {
           const attention = exec.run(compete, [logits], competition);
           exec.release(logits);
           const attentionSums = exec.run(rowSum, [attention], { epsilon: 0 });
-          const update = matmulEach(exec, attention, values, D);
+          // a template may get next to nothing of every location: halves would make that nothing
+          const update = device.exact(() => matmulEach(exec, attention, values, D));
           const P = exec.run(divideRows, [update, attentionSums, before], {});
           const hidden = this.mlp[0].forward(exec, this.norm(exec, "mlp", P), { relu: true });
           const superFeatures = this.mlp[1].forward(exec, hidden, { residual: P });

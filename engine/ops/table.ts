@@ -2,6 +2,7 @@
 import { batchedMatmul } from "./batched-matmul.js";
 import { compete } from "./compete.js";
 import { conv2d } from "./conv2d.js";
+import { decorrelation } from "./decorrelation.js";
 import { divideRows } from "./divide-rows.js";
 import { foldBias, foldWeight } from "./fold.js";
 import { gem } from "./gem.js";
@@ -21,6 +22,7 @@ export const ops = {
   batchedMatmul,
   compete,
   conv2d,
+  decorrelation,
   divideRows,
   foldBias,
   foldWeight,

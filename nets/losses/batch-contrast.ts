@@ -40,8 +40,12 @@ export function batchContrast(
     for (let i = 0; i < pairs; i++)
       for (let j = 0; j < pairs; j++) {
         const g = (weight * slope[i * pairs + j]) / temperature;
-        addScaled(gradients[2 * i], rows[2 * j + 1].unit, at, dim, g);
-        addScaled(gradients[2 * j + 1], rows[2 * i].unit, at, dim, g);
+        const [a, b] = [rows[2 * i].unit, rows[2 * j + 1].unit];
+        const [da, db] = [gradients[2 * i], gradients[2 * j + 1]];
+        for (let d = at; d < at + dim; d++) {
+          da[d] += g * b[d];
+          db[d] += g * a[d];
+        }
       }
   }
   return { loss, gradients: rows.map((r, i) => normaliseBackward(r, gradients[i])) };
@@ -72,8 +76,4 @@ function dot(a: Float64Array, b: Float64Array, at: number, dim: number): number 
   let sum = 0;
   for (let i = at; i < at + dim; i++) sum += a[i] * b[i];
   return sum;
-}
-
-function addScaled(to: Float64Array, from: Float64Array, at: number, dim: number, factor: number): void {
-  for (let i = at; i < at + dim; i++) to[i] += factor * from[i];
 }

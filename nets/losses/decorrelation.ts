@@ -1,7 +1,8 @@
 /**
  * @file FIRe's loss that keeps attention maps apart (spec: fire.md §5.6). For rows â_n of unit length and C = Â·Âᵀ the term
  * of an image is (ΣC − trace C) / (N(N−1)). Since ΣC = ‖Σ_n â_n‖², neither C nor its gradient needs N² work:
- * ∂/∂â_n = 2·(Σ_m â_m − â_n) / (N(N−1)).
+ * ∂/∂â_n = 2·(Σ_m â_m − â_n) / (N(N−1)). Training has the device do it (engine/ops/decorrelation.ts): maps are large. This
+ * is the same in float64.
  */
 import type { LossAndGradients } from "./contrastive.js";
 import { normaliseBackward, normaliseRows, type Rows } from "./normalise.js";

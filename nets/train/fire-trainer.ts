@@ -2,9 +2,9 @@
 import { FileFormatError } from "../../base/errors.js";
 import type { HostTensor } from "../../base/tensor.js";
 import type { Device } from "../../engine/device.js";
+import { decorrelation } from "../../engine/ops/decorrelation.js";
 import { FireNetwork } from "../fire.js";
 import { type BatchContrastOptions, batchContrast } from "../losses/batch-contrast.js";
-import { decorrelationLoss } from "../losses/decorrelation.js";
 import { type SuperfeatureLossOptions, superfeatureLoss } from "../losses/superfeature.js";
 import type { NetParams } from "../params.js";
 import { State } from "../state.js";
@@ -38,11 +38,11 @@ export function fireTrainer(
   const head: Head = {
     forward(tape, images) {
       const { superFeatures, attention } = net.forwardBatch(images, tape);
-      return [superFeatures, attention];
+      return [superFeatures, tape.run(decorrelation, [attention], { templates: N })];
     },
     largestBytes: (height, width) => net.largestBytes(height, width),
     loss(data) {
-      // rows are padded to multiples of four: of features by channels, of attention by locations, whose padding is zero
+      // rows of features are padded to multiples of four channels
       const padded = data[0][0].length / N;
       const features = data.map(([f]) => columns(f, padded, dim));
       const { superfeature } = options;
@@ -50,13 +50,10 @@ export function fireTrainer(
         "temperature" in superfeature
           ? batchContrast(features, dim, superfeature)
           : superfeatureLoss(features, dim, superfeature);
-      const at = decorrelationLoss(
-        data.map(([, a]) => a),
-        N,
-        options.attention.weight,
-      );
-      const loss = { total: sf.loss + at.loss, terms: { superfeature: sf.loss, attention: at.loss } };
-      return { loss, gradients: sf.gradients.map((g, i) => [columns(g, dim, padded), at.gradients[i]]) };
+      const { weight } = options.attention;
+      const attention = data.reduce((sum, [, [term]]) => sum + weight * term, 0);
+      const loss = { total: sf.loss + attention, terms: { superfeature: sf.loss, attention } };
+      return { loss, gradients: sf.gradients.map((g) => [columns(g, dim, padded), Float32Array.of(weight)]) };
     },
   };
   return new NetworkTrainer({

@@ -248,7 +248,9 @@ function groupOf(name: string): ParameterInfo["group"] {
 }
 
 function checkFinite(values: Float32Array, what: string): void {
-  if (!values.every(Number.isFinite))
+  let finite = true;
+  for (let i = 0; i < values.length; i++) finite &&= Number.isFinite(values[i]);
+  if (!finite)
     throw new NumericError(
       "NotFinite",
       `training: ${what} holds NaN or infinity; the last checkpoint is good — lower the learning rate`,

@@ -5,6 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { packageRoot } from "../../base/paths.js";
 import { Mt19937 } from "../../base/random.js";
+import { openDevice } from "../../engine/device.js";
 import { batchContrast } from "../../nets/losses/batch-contrast.js";
 import { contrastiveLoss, type LossAndGradients } from "../../nets/losses/contrastive.js";
 import { decorrelationLoss } from "../../nets/losses/decorrelation.js";
@@ -13,6 +14,7 @@ import { normaliseRows } from "../../nets/losses/normalise.js";
 import { superfeatureLoss } from "../../nets/losses/superfeature.js";
 import { GoldenCase } from "../conformance/case.js";
 import fireLosses from "../conformance/kinds/fire_losses.js";
+import { deviceDecorrelation } from "../support/device-decorrelation.js";
 
 const test = suite("losses");
 
@@ -103,6 +105,32 @@ test("the decorrelation loss is the mean cosine of distinct rows, and nothing fo
     for (let b = 0; b < 4; b++) if (a !== b) for (let l = 0; l < 7; l++) cosines += unit[a * 7 + l] * unit[b * 7 + l];
   close(decorrelationLoss([map], 4, 1).loss, cosines / 12, 1e-12);
   assert.is(decorrelationLoss([map], 1, 1).loss, 0);
+});
+
+test("the device gives the same loss and gradients: maps as attention is, rows of zeros, one template", async () => {
+  const device = await openDevice();
+  const attention = noise(7 * 90, 4).map((v) => Math.exp(3 * v));
+  // of zeros, and shorter than the least length that is divided by
+  attention.fill(0, 90, 180);
+  for (let i = 180; i < 270; i++) attention[i] *= 1e-16;
+  for (const [maps, templates] of [
+    [[attention, noise(7 * 5, 5), noise(7 * 33, 6)], 7],
+    [[noise(12, 7)], 1],
+  ] as const) {
+    const want = decorrelationLoss(maps, templates, 0.1);
+    const got = await deviceDecorrelation(device, maps, templates, 0.1);
+    close(got.loss, want.loss, 1e-7);
+    for (const [k, map] of want.gradients.entries())
+      for (let at = 0; at < map.length; at += map.length / templates) {
+        const row = map.subarray(at, at + map.length / templates);
+        const largest = row.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+        row.forEach((v, i) => {
+          close(got.gradients[k][at + i], v, 2e-6 * largest);
+        });
+      }
+  }
+  assert.is(device.liveBytes, 0);
+  device.close();
 });
 
 /** Features whose positive is near its query, so that matches exist; the negatives are anywhere. */

@@ -79,6 +79,11 @@ function products(title: string, [n, M, K]: number[], columns: number): OpCase {
 
 const none = {};
 
+/** Positive rows as attention is, with zeros in the columns from `columns` on. */
+function positive(shape: readonly [number, number], seed: number, columns: number): Float64Array {
+  return values(shape, seed).data.map((v, i) => (i % shape[1] < columns ? Math.abs(v) + 0.05 : 0));
+}
+
 export const opCases: readonly OpCase[] = [
   conv("1x1", [1, 5, 7, 8], 12, [1, 1]),
   conv("1x1 with residual and relu", [1, 9, 11, 64], 96, [1, 1], { residual: true, relu: true }),
@@ -248,6 +253,31 @@ export const opCases: readonly OpCase[] = [
     title: "large logits do not overflow",
     attrs: { templates: 9, locations: 64, scale: 1, epsilon: 1e-8 },
     inputs: () => [values([9, 64], 1, 300)],
+  },
+  {
+    op: "decorrelation",
+    title: "two images of 5 templates, 7 locations and padding",
+    attrs: { templates: 5 },
+    inputs: () => [list([10, 8], positive([10, 8], 1, 7))],
+  },
+  {
+    op: "decorrelation",
+    title: "rows of both signs, more templates than share the work evenly",
+    attrs: { templates: 21 },
+    inputs: () => [values([21, 76], 1)],
+  },
+  {
+    op: "decorrelation",
+    title: "of a row of zeros with others",
+    attrs: { templates: 3 },
+    inputs: () => [list([3, 4], [0, 0, 0, 0, 0.1, 0.2, 0.3, 0.4, 0.5, 0, 0.5, 0])],
+    constantInputs: [0],
+  },
+  {
+    op: "decorrelation",
+    title: "of one template is zero",
+    attrs: { templates: 1 },
+    inputs: () => [values([3, 12], 1)],
   },
   {
     op: "foldWeight",
