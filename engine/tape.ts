@@ -5,7 +5,7 @@
 import type { Device } from "./device.js";
 import type { Exec } from "./exec.js";
 import { type Op, run } from "./op.js";
-import { accumulate } from "./ops/accumulate.js";
+import { Additions, accumulate } from "./ops/accumulate.js";
 import type { Tensor } from "./tensor.js";
 
 interface Node {
@@ -60,24 +60,27 @@ export class Tape implements Exec {
     const { device } = this;
     const flowing: Gradients = new Map();
     const produced = new Set(this.nodes.map((n) => n.output));
-    /** Adds a gradient to a tensor's. Takes it over, unless another tensor has it already (`shared`). */
-    const add = (tensor: Tensor, gradient: Tensor, shared: boolean) => {
+    // nobody reads the leaves' gradients before the end
+    const additions = new Additions(device);
+    /** Adds a gradient to a tensor's; tells whether it was taken over. One that another tensor has taken is copied. */
+    const add = (tensor: Tensor, gradient: Tensor, taken: boolean): boolean => {
       const target = produced.has(tensor) ? flowing : into;
       const known = target.get(tensor);
-      if (known) {
+      if (known && target === into && !taken) additions.add(known, gradient);
+      else if (known) {
         accumulate(device, known, gradient);
-        if (!shared) gradient.free();
-      } else if (!shared) target.set(tensor, gradient);
+        return false;
+      } else if (!taken) target.set(tensor, gradient);
       else {
         const copy = device.keep(device.empty(gradient.shape, "f32", "gradient"));
         accumulate(device, copy, gradient, true);
         target.set(tensor, copy);
       }
+      return !taken;
     };
     for (const [tensor, gradient] of seeds) {
       device.keep(gradient);
-      if (this.active.has(tensor.base)) add(tensor.base, gradient, false);
-      else gradient.free();
+      if (!this.active.has(tensor.base) || !add(tensor.base, gradient, false)) gradient.free();
     }
     for (const node of this.nodes.slice().reverse()) {
       const outputGradient = flowing.get(node.output);
@@ -95,14 +98,14 @@ export class Tape implements Exec {
         for (const g of gradients) if (g) device.keep(g);
         return undefined;
       });
-      const given = new Set<Tensor>();
+      const taken = new Set<Tensor>();
       gradients.forEach((g, i) => {
-        if (!g || !needed[i]) return;
-        add(inputs[i].base, g, given.has(g));
-        given.add(g);
+        if (g && needed[i] && add(inputs[i].base, g, taken.has(g))) taken.add(g);
       });
-      for (const g of [...gradients, outputGradient]) if (g && !given.has(g)) g.free();
+      for (const g of [...gradients, outputGradient]) if (g && !taken.has(g)) g.free();
+      additions.flushFull();
     }
+    additions.flush();
     for (const g of flowing.values()) g.free();
     return into;
   }

@@ -172,6 +172,33 @@ test("gradients given beforehand are added to", async () => {
   for (const t of [x, ...gradients.values()]) t.free();
 });
 
+test("many leaves, some used twice on one tape, get the sum of all their gradients", async () => {
+  // ten sums wait for one another and go in launches of four, of two and of one
+  const leaves = Array.from({ length: 7 }, (_, i) => device.upload(new Float32Array(4 + 400 * i), [1, 4 + 400 * i]));
+  const gradients = new Map();
+  for (let round = 1; round <= 2; round++) {
+    const tape = new Tape(device);
+    tape.watch(...leaves);
+    const used = [...leaves, ...leaves.slice(2, 5)];
+    const seeds = used.map((x, i) => {
+      const seed = device.upload(Float32Array.of(round * 2 ** i), [1]);
+      return [tape.run(ops.rowSum, [x], { epsilon: 0 }), seed] as const;
+    });
+    tape.backward(seeds, gradients);
+    tape.free();
+  }
+  for (const [i, x] of leaves.entries()) {
+    const wanted = 3 * (2 ** i + (i >= 2 && i < 5 ? 2 ** (i + 5) : 0));
+    const got = await device.readF32(gradients.get(x)!);
+    assert.is(got.length, x.elements);
+    assert.ok(
+      got.every((v) => v === wanted),
+      `leaf ${i}: ${got}, expected ${wanted}`,
+    );
+  }
+  for (const t of [...leaves, ...gradients.values()]) t.free();
+});
+
 test("nothing is left in memory", () => assert.is(device.liveBytes, 0));
 
 test.after(() => device.close());
