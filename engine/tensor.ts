@@ -11,7 +11,6 @@ export class Tensor {
   base: Tensor = this;
   /** Its data are computed anew at each run of the plan that it was made for. */
   ofPlan = false;
-  private readonly ownForms = new Map<string, Tensor>();
   /** Made when a form is: most tensors have none. */
   private ownForms: Map<string, Tensor> | undefined;
   readonly elements: number;
