@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { type BenchReport, type BenchRow, runBench, SECTIONS } from "../tasks/bench/run.js";
 import { EXIT_CODES } from "./failure.js";
 import { formatTable } from "./format.js";
-import { DEVICE, type DeviceFlags, NO_TUNE, parseCount } from "./options.js";
+import { DEVICE, type DeviceFlags, NO_TUNE, PRECISION, parseCount } from "./options.js";
 
 interface BenchFlags extends DeviceFlags {
   size?: string[];
@@ -35,6 +35,7 @@ export function benchCommand(): Command {
     .option("--profile", "time by kernel and layer too (slows the run down)")
     .addOption(DEVICE)
     .addOption(NO_TUNE)
+    .addOption(PRECISION)
     .option("--json", "print as JSON")
     .addHelpText("after", HELP)
     .action(async (section: string, flags: BenchFlags) => {
@@ -45,9 +46,9 @@ export function benchCommand(): Command {
 }
 
 function benchText(report: BenchReport): string {
-  const { device, choices, load, date, node, rows, stages, litOverFloor, training } = report;
+  const { device, choices, precision, load, date, node, rows, stages, litOverFloor, training } = report;
   const parts = [
-    `${device.name} (${device.driver}) · ${Object.values(choices).join(", ")} · node ${node} · ${date} · load ${load.map((l) => l.toFixed(1)).join(" → ")}`,
+    `${device.name} (${device.driver}) · ${Object.values(choices).join(", ")} · ${precision} · node ${node} · ${date} · load ${load.map((l) => l.toFixed(1)).join(" → ")}`,
     rooflineTable(rows),
   ];
   if (report.profiled) parts.push("Profiled: one pass a kernel, so times are longer than they are without --profile.");

@@ -20,6 +20,7 @@ import {
   deviceChoice,
   MEMORY,
   NO_TUNE,
+  PRECISION,
   parseDatasets,
   parseFeaturesNum,
   parseScales,
@@ -90,6 +91,7 @@ export function evalCommand(): Command {
     .addOption(DEVICE)
     .addOption(MEMORY)
     .addOption(NO_TUNE)
+    .addOption(PRECISION)
     .option("--per-query", "print the average precision of every query")
     .option("--html <file>", "write a page that shows the best places of the first queries")
     .option("--json", "print the results as JSON")

@@ -10,6 +10,7 @@ import {
   deviceChoice,
   MEMORY,
   NO_TUNE,
+  PRECISION,
   parseCount,
   parseFeaturesNum,
   parseScales,
@@ -50,6 +51,7 @@ export function extractCommand(): Command {
     .addOption(DEVICE)
     .addOption(MEMORY)
     .addOption(NO_TUNE)
+    .addOption(PRECISION)
     .option("--json", "print a summary as JSON")
     .addHelpText("after", HELP)
     .action(runExtract);

@@ -9,6 +9,7 @@ export interface DeviceFlags {
   memory?: number;
   /** false with --no-tune. */
   tune?: boolean;
+  precision?: DeviceChoice["precision"];
 }
 
 /** The options of all commands that compute. */
@@ -18,9 +19,17 @@ export const MEMORY = new Option("--memory <bytes>", "GPU memory to hold at most
 );
 export const NO_TUNE = new Option("--no-tune", "kernels by capability: no timing, none from an earlier run");
 
+export const PRECISION = new Option(
+  "--precision <p>",
+  "f32, or f16: products of halves, whose error is printed",
+).choices(["f32", "f16"]);
+
 /** Flags as a task takes them. @param news is told what is timed and kept */
-export function deviceChoice({ device, memory, tune }: DeviceFlags, news: (line: string) => void): DeviceChoice {
-  return { device, memory, tune, news };
+export function deviceChoice(
+  { device, memory, tune, precision }: DeviceFlags,
+  news: (line: string) => void,
+): DeviceChoice {
+  return { device, memory, tune, precision, news };
 }
 
 /** "[1, 0.5]", "1,0.5" or "1" → numbers above 0. */

@@ -15,6 +15,8 @@ export interface Capabilities {
   /** Lanes of a subgroup where that is one fixed number and subgroups are supported, else 0. */
   readonly subgroupSize: number;
   readonly f16: boolean;
+  /** Products of 16 × 16 matrices of halves with float32 sums by a subgroup of 32 (conv/matrix.wgsl). */
+  readonly matrixUnits: boolean;
   readonly timestamps: boolean;
   readonly maxBinding: number;
   readonly maxBuffer: number;
@@ -24,7 +26,14 @@ export interface Capabilities {
 }
 
 /** Dawn features that must be asked for by name; unknown ones are ignored by Dawn. */
-const FLAGS = ["enable-dawn-features=vulkan_enable_f16_on_nvidia", "disable-dawn-features=timestamp_quantization"];
+const FLAGS = [
+  // without the second there are no matrix units: their part of WGSL is a draft
+  "enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis",
+  "disable-dawn-features=timestamp_quantization",
+];
+
+/** Subgroup matrices. */
+export const MATRIX_FEATURE = "chromium-experimental-subgroup-matrix";
 
 const SOFTWARE = "software";
 
@@ -74,6 +83,23 @@ async function softwareAdapter(): Promise<GPUAdapter> {
   );
 }
 
+/** One row of what Dawn says of an adapter's matrices. */
+interface MatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+function halfMatrices({ features, info }: GPUAdapter): boolean {
+  if (!features.has(MATRIX_FEATURE) || !features.has("shader-f16")) return false;
+  const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<MatrixConfig> };
+  return [...subgroupMatrixConfigs].some(
+    (c) => c.componentType === "f16" && c.resultComponentType === "f32" && [c.M, c.N, c.K].every((side) => side === 16),
+  );
+}
+
 /** Reads the capabilities of an adapter. */
 export function capabilitiesOf(adapter: GPUAdapter): Capabilities {
   const info = adapter.info as GPUAdapterInfo & {
@@ -93,6 +119,7 @@ export function capabilitiesOf(adapter: GPUAdapter): Capabilities {
     software,
     subgroupSize: fixed ? (info.subgroupMaxSize ?? 0) : 0,
     f16: adapter.features.has("shader-f16"),
+    matrixUnits: fixed && info.subgroupMaxSize === 32 && halfMatrices(adapter),
     timestamps: adapter.features.has("timestamp-query"),
     maxBinding: limits.maxStorageBufferBindingSize,
     maxBuffer: limits.maxBufferSize,

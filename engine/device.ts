@@ -3,7 +3,7 @@
  * and sees capabilities, never Dawn.
  */
 import { DeviceError } from "../base/errors.js";
-import { type Capabilities, capabilitiesOf, chooseAdapter } from "./adapter.js";
+import { type Capabilities, capabilitiesOf, chooseAdapter, MATRIX_FEATURE } from "./adapter.js";
 import { settled } from "./dawn.js";
 import { type Block, MemoryPool, mib, sizeClass } from "./memory.js";
 import { PipelineCache } from "./pipelines.js";
@@ -13,6 +13,9 @@ import { type Dispatch, Recorder } from "./recorder.js";
 import { type GpuType, Tensor } from "./tensor.js";
 import { asChoices, type Choices, choicesByCapability } from "./tuning/choices.js";
 
+/** Of both sides of convolutions and products; sums and all else are float32. */
+export type Precision = "f32" | "f16";
+
 export interface DeviceOptions {
   /** Index, part of a name, or `software` (the packed driver); default $FIRE_GPU_DEVICE, else the first device. */
   readonly select?: string;
@@ -20,6 +23,8 @@ export interface DeviceOptions {
   readonly memory?: number;
   /** Record time by kernel (slower: one pass a dispatch). */
   readonly profile?: boolean;
+  /** Of convolutions and products; see `Device.precision`. Default "f32". */
+  readonly precision?: Precision;
   /** Pretend that a binding may not exceed so many bytes, to test work in windows on any device. */
   readonly maxBinding?: number;
 }
@@ -31,6 +36,7 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   const features: GPUFeatureName[] = [];
   for (const f of ["subgroups", "shader-f16", "timestamp-query"] as GPUFeatureName[])
     if (adapter.features.has(f)) features.push(f);
+  if (caps.matrixUnits) features.push(MATRIX_FEATURE as GPUFeatureName);
   const limits = adapter.limits;
   let gpu: GPUDevice;
   try {
@@ -71,6 +77,7 @@ export class Device {
   private failure: DeviceError | undefined;
   private closed = false;
   private kernels: Choices;
+  private chosenPrecision: Precision;
   private planned = false;
 
   /** Use `openDevice`. */
@@ -80,6 +87,7 @@ export class Device {
     options: DeviceOptions,
   ) {
     this.kernels = choicesByCapability(caps);
+    this.chosenPrecision = options.precision ?? "f32";
     this.budget = options.memory ?? Number.POSITIVE_INFINITY;
     this.memory = new MemoryPool(gpu, caps.maxBuffer, this.budget);
     this.scratch = new MemoryPool(gpu, caps.maxBuffer, Number.POSITIVE_INFINITY);
@@ -126,6 +134,29 @@ export class Device {
       );
     if (this.planned) throw new Error("engine: choices of kernels — expected before the first plan, got them after it");
     this.kernels = choices;
+  }
+
+  /** Precision in which convolutions and products are computed from now on. */
+  get precision(): Precision {
+    return this.chosenPrecision;
+  }
+
+  /** Setting another one forgets all plans: they hold the kernels of the old one. */
+  set precision(precision: Precision) {
+    if (precision === this.chosenPrecision) return;
+    this.releasePlans();
+    this.chosenPrecision = precision;
+  }
+
+  /** Records what `body` does in float32, whatever the precision. */
+  exact<T>(body: () => T): T {
+    const { chosenPrecision } = this;
+    this.chosenPrecision = "f32";
+    try {
+      return body();
+    } finally {
+      this.chosenPrecision = chosenPrecision;
+    }
   }
 
   /** Bytes in use by tensors outside plans; zero when everything was freed. */
@@ -194,11 +225,16 @@ export class Device {
 
   /**
    * Another form of a tensor that lives as long (weights as some kernel wants them), made at the first call and kept.
-   * While a plan is built it is made at once and not at every replay, so `source` must not depend on the plan.
+   * While a plan is built, forms of its own tensors become part of it; those of others are made at once, and not at replays.
    */
   derived(source: Tensor, form: string, make: () => Tensor): Tensor {
     const known = source.forms.get(form);
     if (known) return known;
+    if (source.base.ofPlan) {
+      const made = this.keep(this.scope(make));
+      source.forms.set(form, made);
+      return made;
+    }
     const { constants } = this;
     this.constants = undefined;
     try {
@@ -353,6 +389,7 @@ export class Device {
     const count = shape.reduce((n, d) => n * d, 1);
     const block = pool.take(dtype === "u8" ? count : count * 4, label);
     const tensor = new Tensor(shape, dtype, block, { release: (_t: Tensor, b: Block) => pool.give(b) }, label);
+    tensor.ofPlan = pool === this.scratch;
     if (owner) owner.push(tensor);
     else this.scopes.at(-1)?.add(tensor);
     return tensor;

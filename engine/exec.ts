@@ -11,9 +11,14 @@ export interface Exec {
   run<A>(op: Op<A>, inputs: readonly Tensor[], attrs: A): Tensor;
   /** The caller is done with a tensor: frees it in inference; a tape keeps it for the way back. */
   release(tensor: Tensor): void;
+  /**
+   * What depends on weights alone. Inference makes it once and keeps it as a form of `source`, one of these weights; a tape
+   * makes it at every call, because weights learn.
+   */
+  ofWeights(source: Tensor, form: string, make: () => Tensor): Tensor;
 }
 
-/** Runs ops and keeps nothing. */
+/** Runs ops and keeps nothing but what depends on weights alone. */
 export class Inference implements Exec {
   constructor(readonly device: Device) {}
 
@@ -23,5 +28,9 @@ export class Inference implements Exec {
 
   release(tensor: Tensor): void {
     tensor.free();
+  }
+
+  ofWeights(source: Tensor, form: string, make: () => Tensor): Tensor {
+    return this.device.derived(source, form, make);
   }
 }

@@ -5,7 +5,7 @@
 import type { Device } from "./device.js";
 import type { Exec } from "./exec.js";
 import { type Op, run } from "./op.js";
-import { accumulate } from "./ops/accumulate.js";
+import { Additions, accumulate } from "./ops/accumulate.js";
 import type { Tensor } from "./tensor.js";
 
 interface Node {
@@ -48,29 +48,40 @@ export class Tape implements Exec {
   /** Nothing is freed before the way back. */
   release(): void {}
 
+  ofWeights(_source: Tensor, _form: string, make: () => Tensor): Tensor {
+    return make();
+  }
+
   /**
    * Gradients of Σ seed·tensor with respect to the watched leaves. Gradients that are already in `into` are added to.
-   * Seeds stay the caller's. May be called once; afterwards `free` the tape.
+   * Seeds are taken over. May be called once; afterwards `free` the tape.
    */
   backward(seeds: readonly (readonly [tensor: Tensor, gradient: Tensor])[], into: Gradients = new Map()): Gradients {
     const { device } = this;
     const flowing: Gradients = new Map();
     const produced = new Set(this.nodes.map((n) => n.output));
-    /** Adds a gradient to a tensor's; takes `gradient` over when it is ours and the first. */
-    const add = (tensor: Tensor, gradient: Tensor, ours: boolean) => {
+    // nobody reads the leaves' gradients before the end
+    const additions = new Additions(device);
+    /** Adds a gradient to a tensor's; tells whether it was taken over. One that another tensor has taken is copied. */
+    const add = (tensor: Tensor, gradient: Tensor, taken: boolean): boolean => {
       const target = produced.has(tensor) ? flowing : into;
       const known = target.get(tensor);
-      if (known) {
+      if (known && target === into && !taken) additions.add(known, gradient);
+      else if (known) {
         accumulate(device, known, gradient);
-        if (ours) gradient.free();
-      } else if (ours) target.set(tensor, gradient);
+        return false;
+      } else if (!taken) target.set(tensor, gradient);
       else {
         const copy = device.keep(device.empty(gradient.shape, "f32", "gradient"));
         accumulate(device, copy, gradient, true);
         target.set(tensor, copy);
       }
+      return !taken;
     };
-    for (const [tensor, gradient] of seeds) if (this.active.has(tensor.base)) add(tensor.base, gradient, false);
+    for (const [tensor, gradient] of seeds) {
+      device.keep(gradient);
+      if (!this.active.has(tensor.base) || !add(tensor.base, gradient, false)) gradient.free();
+    }
     for (const node of this.nodes.slice().reverse()) {
       const outputGradient = flowing.get(node.output);
       if (!outputGradient) continue;
@@ -87,16 +98,14 @@ export class Tape implements Exec {
         for (const g of gradients) if (g) device.keep(g);
         return undefined;
       });
-      const given = new Set<Tensor>();
+      const taken = new Set<Tensor>();
       gradients.forEach((g, i) => {
-        if (!g || !needed[i]) return;
-        const ours = g !== outputGradient && !given.has(g);
-        given.add(g);
-        add(inputs[i].base, g, ours);
+        if (g && needed[i] && add(inputs[i].base, g, taken.has(g))) taken.add(g);
       });
-      for (const g of gradients) if (g && g !== outputGradient && !given.has(g)) g.free();
-      outputGradient.free();
+      for (const g of [...gradients, outputGradient]) if (g && !taken.has(g)) g.free();
+      additions.flushFull();
     }
+    additions.flush();
     for (const g of flowing.values()) g.free();
     return into;
   }

@@ -9,6 +9,8 @@ export class Tensor {
   private block: Block | undefined;
   /** The tensor whose memory this one shows, itself unless it is a view: what a tape knows tensors by. */
   base: Tensor = this;
+  /** Its data are computed anew at each run of the plan that it was made for. */
+  ofPlan = false;
   /** Made when a form is: most tensors have none. */
   private ownForms: Map<string, Tensor> | undefined;
   readonly elements: number;

@@ -122,7 +122,7 @@ export class Extractor {
   }
 
   private weighted({ descriptors, strengths }: Candidates): Tensor {
-    return run(this.device, weightedSum, [descriptors, strengths], {});
+    return run(this.device, weightedSum, [descriptors, strengths], { images: 1 });
   }
 
   private total(strengths: Float32Array, partial: Float32Array, divideByMaximum: boolean): Float32Array {

@@ -8,7 +8,7 @@ import { type Exec, Inference } from "../engine/exec.js";
 import { rowNorm } from "../engine/ops/row-reduce.js";
 import type { Tensor } from "../engine/tensor.js";
 import { type Candidates, Extractor, type ScaleNetwork } from "./extraction.js";
-import { Linear, rowsByImage } from "./layers.js";
+import { Linear } from "./layers.js";
 import { Lit, type LitResult } from "./lit.js";
 import type { LocalFeatures, LocalOptions, RetrievalNetwork, RuntimeParams } from "./network.js";
 import { type NetParams, runtimeOf } from "./params.js";
@@ -73,17 +73,18 @@ export class FireNetwork implements RetrievalNetwork, ScaleNetwork {
   }
 
   /**
-   * Images of one size [n, H, W, 4], for training: the trunk sees them as one batch, the templates attend to each.
-   * @returns by image its super-features and attention maps, as `forward`
+   * Images of one size [n, H, W, 4], for training: they go through trunk and LIT as one batch.
+   * @returns super-features and attention maps, as `forward`, the rows of one image below those of another
    */
-  forwardBatch(images: Tensor, exec: Exec): Pick<FireScale, "superFeatures" | "attention">[] {
-    const map = this.trunk.forward(exec, images);
-    const [n, h, w, c] = map.shape;
-    return rowsByImage(exec, map.view([n * h * w, c]), n).map((rows) => {
-      const result = this.lit.forward(exec, rows);
-      const superFeatures = this.reduction?.forward(exec, result.superFeatures) ?? result.superFeatures;
-      return { superFeatures, attention: this.lit.attentionMaps(exec, result) };
-    });
+  forwardBatch(images: Tensor, exec: Exec): Pick<FireScale, "superFeatures" | "attention"> {
+    const result = this.attend(exec, images);
+    const superFeatures = this.reduction?.forward(exec, result.superFeatures) ?? result.superFeatures;
+    return { superFeatures, attention: this.lit.attentionMaps(exec, result) };
+  }
+
+  /** Bytes of the largest tensor for an image of this size: with n of them in a batch it is n times as large. */
+  largestBytes(height: number, width: number): number {
+    return Math.max(this.trunk.largestBytes(height, width), this.lit.largestBytes(this.trunk.cells(height, width)));
   }
 
   candidates(image: Tensor) {
@@ -105,10 +106,10 @@ export class FireNetwork implements RetrievalNetwork, ScaleNetwork {
     return this.extractor.both(image, options, false);
   }
 
-  private attend(exec: Exec, image: Tensor): LitResult {
-    const map = this.trunk.forward(exec, image);
-    const [, h, w, c] = map.shape;
-    const result = this.lit.forward(exec, map.view([h * w, c]));
+  private attend(exec: Exec, images: Tensor): LitResult {
+    const map = this.trunk.forward(exec, images);
+    const [n, h, w, c] = map.shape;
+    const result = this.lit.forward(exec, map.view([n * h * w, c]), n);
     exec.release(map);
     return result;
   }

@@ -5,6 +5,7 @@
 import { FileFormatError } from "../base/errors.js";
 import type { ImageInput } from "../base/image.js";
 import { type Exec, Inference } from "../engine/exec.js";
+import { pad4 } from "../engine/op.js";
 import { averagePool } from "../engine/ops/pool.js";
 import { rowNorm } from "../engine/ops/row-reduce.js";
 import type { Tensor } from "../engine/tensor.js";
@@ -77,6 +78,11 @@ export class HowNetwork implements RetrievalNetwork, ScaleNetwork {
       return { features: this.reduction?.forward(exec, smooth) ?? smooth, attention };
     });
     return { ...result, map };
+  }
+
+  /** Bytes of the largest tensor for an image of this size. */
+  largestBytes(height: number, width: number): number {
+    return Math.max(this.trunk.largestBytes(height, width), 4 * pad4(this.outputDim) * this.trunk.cells(height, width));
   }
 
   candidates(image: Tensor) {

@@ -2,7 +2,6 @@
 import type { Exec } from "../engine/exec.js";
 import { pad4 } from "../engine/op.js";
 import { conv2d, matmul } from "../engine/ops/conv2d.js";
-import { sliceRows } from "../engine/ops/slice-rows.js";
 import type { Tensor } from "../engine/tensor.js";
 import type { Packed, WeightStore } from "./weight-store.js";
 
@@ -61,11 +60,4 @@ export class Linear {
     const { weights, bias } = this.packed;
     return matmul(exec, rows, weights, this.columns, { bias, ...options });
   }
-}
-
-/** Rows of all images together [n·count, …] → each image's [count, …]. */
-export function rowsByImage(exec: Exec, rows: Tensor, images: number): Tensor[] {
-  if (images === 1) return [rows];
-  const count = rows.shape[0] / images;
-  return Array.from({ length: images }, (_, i) => exec.run(sliceRows, [rows], { first: i * count, count }));
 }

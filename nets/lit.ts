@@ -5,16 +5,18 @@
  *   K, V = LN(X)·Wkᵀ, LN(X)·Wvᵀ
  *   T times:  S = LN(P)·Wqᵀ·Kᵀ;  A = softmax over templates + 1e-8;  P += (A / Σ_locations A)·V;  P += mlp(LN(P))
  *
- * S and A are kept template-major [N, L], so that both products have plain row-major left sides.
+ * S and A are kept template-major [N, L], so that both products have plain row-major left sides. Rows of a batch of images
+ * of one size lie below one another: [n·L, …] and [n·N, …]. Only the two products of a round are an image's own.
  */
 import { UsageError } from "../base/errors.js";
 import type { Exec } from "../engine/exec.js";
 import { pad4 } from "../engine/op.js";
+import { matmulEach } from "../engine/ops/batched-matmul.js";
 import { compete } from "../engine/ops/compete.js";
-import { matmul } from "../engine/ops/conv2d.js";
 import { divideRows } from "../engine/ops/divide-rows.js";
 import { layerNorm } from "../engine/ops/layer-norm.js";
-import { packPanels, rightMatrix, rightTransposed } from "../engine/ops/pack.js";
+import { PANEL, packPanels, rightMatrix, rightTransposed } from "../engine/ops/pack.js";
+import { repeatRows } from "../engine/ops/repeat-rows.js";
 import { rowSum } from "../engine/ops/row-reduce.js";
 import type { Tensor } from "../engine/tensor.js";
 import { Linear } from "./layers.js";
@@ -32,12 +34,13 @@ export interface LitParams {
 const LAYER_NORM = { epsilon: 1e-5 };
 const ATTENTION_EPSILON = 1e-8;
 
+/** Of n images, an image's rows together. */
 export type LitResult = {
-  /** Super-features [N, dim]. */
+  /** Super-features [n·N, dim]. */
   readonly superFeatures: Tensor;
-  /** Attention of the last iteration [N, locations padded to 4], before the division by its sums over locations. */
+  /** Attention of the last iteration [n·N, locations padded to 4], before the division by its sums over locations. */
   readonly attention: Tensor;
-  /** The sums over locations [N]. */
+  /** The sums over locations [n·N]. */
   readonly attentionSums: Tensor;
 };
 
@@ -81,31 +84,25 @@ export class Lit {
     };
   }
 
-  /** Feature map rows [L, inputDim] → super-features and the last attention. */
-  forward(exec: Exec, locations: Tensor): LitResult {
+  /** Feature map rows [n·L, inputDim] of n images → super-features and the last attention. */
+  forward(exec: Exec, locations: Tensor, images = 1): LitResult {
     const { device } = exec;
-    const { T, dim: D } = this.params;
-    const L = locations.shape[0];
-    const L4 = pad4(L);
+    const { T, N, dim: D } = this.params;
+    const L = locations.shape[0] / images;
     return device.scope(() => {
-      const { keys, values } = device.scope(() => {
-        const x = this.norm(exec, "inputs", locations);
-        const k = this.key.forward(exec, x);
-        const keys = exec.run(packPanels, [k], rightTransposed(L, D));
-        exec.release(k);
-        const values = exec.run(packPanels, [this.value.forward(exec, x)], rightMatrix(L, D));
-        return { keys, values };
-      });
+      const { keys, values } = this.keysAndValues(exec, locations, images);
       let result: LitResult | undefined;
       for (let t = 0; t < T; t++) {
-        const before: Tensor = result?.superFeatures ?? this.templates.tensor;
         const next: LitResult = device.scope(() => {
-          const queries = this.query.forward(exec, this.norm(exec, "templates", before));
-          const logits = matmul(exec, queries, keys, L4);
-          const attention = exec.run(compete, [logits], { locations: L, scale: D ** -0.5, epsilon: ATTENTION_EPSILON });
+          const before: Tensor = result?.superFeatures ?? repeated(exec, this.templates.tensor, images);
+          const queries = result ? this.queries(exec, before) : repeated(exec, this.firstQueries(exec), images);
+          const logits = matmulEach(exec, queries, keys, pad4(L));
+          const competition = { templates: N, locations: L, scale: D ** -0.5, epsilon: ATTENTION_EPSILON };
+          const attention = exec.run(compete, [logits], competition);
           exec.release(logits);
           const attentionSums = exec.run(rowSum, [attention], { epsilon: 0 });
-          const update = matmul(exec, attention, values, D);
+          // a template may get next to nothing of every location: halves would make that nothing
+          const update = device.exact(() => matmulEach(exec, attention, values, D));
           const P = exec.run(divideRows, [update, attentionSums, before], {});
           const hidden = this.mlp[0].forward(exec, this.norm(exec, "mlp", P), { relu: true });
           const superFeatures = this.mlp[1].forward(exec, hidden, { residual: P });
@@ -118,13 +115,48 @@ export class Lit {
     });
   }
 
-  /** Attention maps [N, locations padded to 4] whose rows sum to one, as the paper shows them. */
+  /** Attention maps [n·N, locations padded to 4] whose rows sum to one, as the paper shows them. */
   attentionMaps(exec: Exec, result: LitResult): Tensor {
     return exec.run(divideRows, [result.attention, result.attentionSums], {});
+  }
+
+  /** Bytes of the largest tensor for an image of so many locations. */
+  largestBytes(locations: number): number {
+    const { N, dim } = this.params;
+    return 4 * Math.max(pad4(locations) * Math.max(N, dim), Math.ceil(locations / PANEL) * PANEL * dim, N * dim);
+  }
+
+  /** Right operands of both products, by image: keys [n, panels, D, 32], values [n, panels, L padded to 4, 32]. */
+  private keysAndValues(exec: Exec, locations: Tensor, images: number): { keys: Tensor; values: Tensor } {
+    const D = this.params.dim;
+    const L = locations.shape[0] / images;
+    return exec.device.scope(() => {
+      const x = this.norm(exec, "inputs", locations);
+      const k = this.key.forward(exec, x);
+      const keys = exec.run(packPanels, [k], { ...rightTransposed(L, D), batches: images });
+      exec.release(k);
+      const values = exec.run(packPanels, [this.value.forward(exec, x)], { ...rightMatrix(L, D), batches: images });
+      return { keys, values };
+    });
+  }
+
+  private queries(exec: Exec, templates: Tensor): Tensor {
+    return this.query.forward(exec, this.norm(exec, "templates", templates));
+  }
+
+  /** Those of the learned templates [N, D], the same for every image. */
+  private firstQueries(exec: Exec): Tensor {
+    const { tensor } = this.templates;
+    return exec.ofWeights(tensor, "queries", () => this.queries(exec, tensor));
   }
 
   private norm(exec: Exec, which: keyof typeof this.norms, rows: Tensor): Tensor {
     const [weight, bias] = this.norms[which];
     return exec.run(layerNorm, [rows, weight.tensor, bias.tensor], LAYER_NORM);
   }
+}
+
+/** Rows for each of n images. */
+function repeated(exec: Exec, rows: Tensor, images: number): Tensor {
+  return images === 1 ? rows : exec.run(repeatRows, [rows], { times: images });
 }

@@ -1,6 +1,7 @@
 /** @file From an open checkpoint to a network on a device. */
 import { FileFormatError } from "../base/errors.js";
 import type { Device } from "../engine/device.js";
+import type { ScaleNetwork } from "./extraction.js";
 import { FireNetwork } from "./fire.js";
 import { HowNetwork } from "./how.js";
 import type { RetrievalNetwork } from "./network.js";
@@ -13,7 +14,7 @@ import { type Checkpoint, openCheckpoint } from "./weights/checkpoint.js";
  * Builds the FIRe or HOW network of a checkpoint (a path, or one already open) with its weights on the device.
  * @throws FileFormatError when the file is not such a checkpoint, with the list of what does not fit
  */
-export function loadNetwork(device: Device, checkpoint: string | Checkpoint): RetrievalNetwork {
+export function loadNetwork(device: Device, checkpoint: string | Checkpoint): RetrievalNetwork & ScaleNetwork {
   const opened = typeof checkpoint === "string" ? openCheckpoint(checkpoint) : checkpoint;
   const { file, kind, netParams, stateDict } = opened;
   if (kind !== "fire" && kind !== "how")

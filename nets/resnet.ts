@@ -134,8 +134,19 @@ export class ResNet {
     }
   }
 
+  /** Cells of the feature map for an image of this size. */
+  cells(height: number, width: number): number {
+    const stride = 2 ** (1 + this.stages.length);
+    return Math.ceil(height / stride) * Math.ceil(width / stride);
+  }
+
+  /** Bytes of the largest activation for an image of this size: the stem's 64 channels at half of it, or as much behind. */
+  largestBytes(height: number, width: number): number {
+    return 64 * height * width;
+  }
+
   /**
-   * Image [1, H, W, 4] → feature map [1, ceil(H/stride), ceil(W/stride), channels].
+   * Images [n, H, W, 4] → feature maps [n, ceil(H/stride), ceil(W/stride), channels].
    * @param watch is shown the result of conv1+bn+relu, maxpool and each stage, by name; for tests.
    */
   forward(exec: Exec, image: Tensor, watch?: (name: string, x: Tensor) => void): Tensor {

@@ -7,7 +7,7 @@ import { UsageError } from "../base/errors.js";
 import type { RgbImage } from "../base/image.js";
 import { elementCount, f32Tensor, type HostTensor, numberToF16 } from "../base/tensor.js";
 import type { Device } from "../engine/device.js";
-import type { Exec } from "../engine/exec.js";
+import { Inference } from "../engine/exec.js";
 import { type Op, run } from "../engine/op.js";
 import { conv2d } from "../engine/ops/conv2d.js";
 import { normalise } from "../engine/ops/normalise.js";
@@ -153,18 +153,20 @@ async function settleNext(
 }
 
 /** Runs everything, and of one convolution also what its batch norm is given. */
-class Probe implements Exec {
+class Probe extends Inference {
   /** The batch norm that is looked at: the first unsettled one that is met. */
   target: string | undefined;
   private seen: Tensor | undefined;
 
   constructor(
-    readonly device: Device,
+    device: Device,
     private readonly names: BatchNorms,
     private readonly settled: ReadonlySet<string>,
-  ) {}
+  ) {
+    super(device);
+  }
 
-  run<A>(op: Op<A>, inputs: readonly Tensor[], attrs: A): Tensor {
+  override run<A>(op: Op<A>, inputs: readonly Tensor[], attrs: A): Tensor {
     const name = op.name === conv2d.name ? this.names.get(inputs[2]) : undefined;
     if (name && !this.settled.has(name)) this.target ??= name;
     if (name && name === this.target) {
@@ -172,10 +174,6 @@ class Probe implements Exec {
       this.seen = this.device.keep(run(this.device, op, inputs.slice(0, 3), { ...attrs, relu: false }));
     }
     return run(this.device, op, inputs, attrs);
-  }
-
-  release(tensor: Tensor): void {
-    tensor.free();
   }
 
   /** What was seen in the last pass; the caller frees it. */

@@ -15,7 +15,7 @@ import { type PendingTensor, safetensorsChunks } from "../formats/safetensors.js
 import { CachedFeatures } from "./evaluate/feature-cache.js";
 import { eachGlobal, eachLocal, globalRequest, localRequest } from "./evaluate/features.js";
 import { type Photo, wholePhotos } from "./evaluate/photos.js";
-import type { OpenModel } from "./open-model.js";
+import { modelIdentity, type OpenModel } from "./open-model.js";
 import type { Progress } from "./progress.js";
 
 /** What to extract. Left out: what the checkpoint says (`net_params.runtime`). */
@@ -66,14 +66,16 @@ export async function extract(
       scales: options.scales ?? runtime.scales,
       featuresNum: options.featuresNum === undefined ? runtime.featuresNum : options.featuresNum,
     };
-    const source = { network, sha256: await sha256File(options.checkpoint) };
+    const sha256 = await sha256File(options.checkpoint);
+    const source = { network, sha256: modelIdentity(sha256, model) };
     const photos: Photo[] = wholePhotos(paths);
     const request = await (options.global ? globalRequest : localRequest)(source, "extract", photos, inference);
     const features = await CachedFeatures.open(store, request);
     const metadata = {
       names: JSON.stringify(paths),
       network: `${network.kind} ${network.architecture}`,
-      model_sha256: source.sha256,
+      model_sha256: sha256,
+      precision: model.precision ?? "f32",
       kind: options.global ? "global" : "local",
       inference: JSON.stringify(inference),
     };

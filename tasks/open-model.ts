@@ -1,10 +1,11 @@
 /** @file A device with a network and the arithmetic of ASMK on it: what evaluation and extraction work with. */
 import type { AsmkBackend } from "../asmk/backend.js";
 import { GpuBackend } from "../asmk/gpu/backend.js";
-import type { Device } from "../engine/device.js";
+import type { Device, Precision } from "../engine/device.js";
 import { openTuned } from "../engine/tuning/open.js";
 import { loadNetwork } from "../nets/load.js";
 import type { RetrievalNetwork } from "../nets/network.js";
+import { halfPrecisionError, halfPrecisionText } from "./half-precision.js";
 
 /** A network and an ASMK backend on one device. */
 export interface OpenModel {
@@ -14,6 +15,8 @@ export interface OpenModel {
   readonly device: string;
   /** What the user should know of the device: that it computes in software. To be told once. */
   readonly notice?: string;
+  /** Of the network; default "f32". */
+  readonly precision?: Precision;
   /** Most bytes of device memory that were in use at once so far. */
   readonly peakBytes?: () => number;
   close(): void | Promise<void>;
@@ -27,7 +30,9 @@ export interface DeviceChoice {
   readonly memory?: number;
   /** false: kernels by capability; by default those found fastest, which a GPU is timed for at its first use. */
   readonly tune?: boolean;
-  /** Told what is timed and kept. */
+  /** Of the network's convolutions and products. With "f16" its error is measured and told. */
+  readonly precision?: Precision;
+  /** Told what is timed and kept, and the error of half precision. */
   readonly news?: (line: string) => void;
 }
 
@@ -44,12 +49,16 @@ export async function openModel(
   const device = await openChosen(choice, gpuId);
   try {
     const network = loadNetwork(device, checkpoint);
+    const { precision = "f32", news } = choice;
+    if (precision === "f16") news?.(halfPrecisionText(await halfPrecisionError(device, network), device));
+    device.precision = precision;
     const backend = new GpuBackend(device);
     return {
       network,
       backend,
       device: deviceName(device),
       notice: softwareNotice(device),
+      precision,
       peakBytes: () => device.peakBytes,
       close() {
         backend.destroy();
@@ -61,6 +70,11 @@ export async function openModel(
     device.close();
     throw error;
   }
+}
+
+/** What results are kept under: the same weights at half precision are another model. */
+export function modelIdentity(sha256: string, { precision = "f32" }: Pick<OpenModel, "precision">): string {
+  return precision === "f32" ? sha256 : `${sha256} ${precision}`;
 }
 
 /** The device of a choice, or else of `gpu_id`. @throws DeviceError */

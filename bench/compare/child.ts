@@ -21,13 +21,13 @@ const [peer, comparison, mini] = process.argv.slice(2);
 const say = (answer: Answer) => process.send?.(answer);
 
 try {
-  const { gpu, load } = PEERS[peer];
+  const { throttled, load } = PEERS[peer];
   const work = COMPARISONS[comparison].make(mini === "mini");
   const begin = performance.now();
   const prepare = await load();
   const prepared = await prepare(work);
-  // the same throttled wait for all who wait for a device: bare Dawn promises would burn one of the cores
-  const run = () => (gpu ? settled(prepared.run()) : prepared.run());
+  // bare Dawn promises would burn one of the cores: all who wait for a device wait alike
+  const run = () => (throttled ? settled(prepared.run()) : prepared.run());
   let output = await run();
   const first = performance.now() - begin;
   // drivers and JavaScript engines finish their compiling behind the first run

@@ -10,6 +10,7 @@ import { maxPool } from "../../engine/ops/pool.js";
 import { Tape } from "../../engine/tape.js";
 import type { Tensor } from "../../engine/tensor.js";
 import { concatenated, padChannels } from "./layout.js";
+import { attrsOf } from "./ours-conv.js";
 import type { Prepared } from "./peer.js";
 import type { GradientWork } from "./works.js";
 
@@ -39,15 +40,7 @@ export function gradient(device: Device, { size, image, nodes, weighting, compar
       const packed = tape.run(packPanels, [weight], oihw(n.outChannels, n.inChannels, n.kernel, n.kernel));
       const inputs = [x, packed, bias];
       if (n.residual) inputs.push(values.get(n.residual)!);
-      const attrs = {
-        outChannels: n.outChannels,
-        kernel: [n.kernel, n.kernel],
-        stride: n.stride,
-        padding: [n.pad, n.pad],
-        dilation: 1,
-        relu: n.relu,
-      } as const;
-      values.set(n.output, tape.run(conv2d, inputs, attrs));
+      values.set(n.output, tape.run(conv2d, inputs, attrsOf(n)));
     }
     return values.get(nodes.at(-1)!.output)!;
   }
@@ -58,7 +51,6 @@ export function gradient(device: Device, { size, image, nodes, weighting, compar
       const output = forward(tape);
       const seed = device.upload(weighting, output.shape, "weighting");
       const gradients = tape.backward([[output, seed]]);
-      seed.free();
       tape.free();
       const wanted = compared.flatMap((name) => {
         const { weight, bias } = parameters.get(name)!;

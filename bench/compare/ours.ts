@@ -12,6 +12,7 @@ import type { Plan } from "../../engine/plan.js";
 import type { Tensor } from "../../engine/tensor.js";
 import { benchNetwork } from "../../tasks/bench/nets.js";
 import { padChannels } from "./layout.js";
+import { attrsOf } from "./ours-conv.js";
 import { gradient } from "./ours-gradient.js";
 import type { Prepared } from "./peer.js";
 import type { GraphWork, MatmulWork, Work } from "./works.js";
@@ -65,15 +66,7 @@ function graph(device: Device, { size, image, nodes }: GraphWork): Prepared {
         const { weights, bias } = packed[i]!;
         const inputs = [x, weights, bias];
         if (n.residual) inputs.push(values.get(n.residual)!);
-        const attrs = {
-          outChannels: n.outChannels,
-          kernel: [n.kernel, n.kernel],
-          stride: n.stride,
-          padding: [n.pad, n.pad],
-          dilation: 1,
-          relu: n.relu,
-        } as const;
-        values.set(n.output, run(device, conv2d, inputs, attrs));
+        values.set(n.output, run(device, conv2d, inputs, attrsOf(n)));
       }
       for (const [name, last] of lastUse) if (last === i && name !== "image") values.get(name)!.free();
     });

@@ -74,15 +74,17 @@ function inputGradient(
   return a.stride > 1 && pointwise ? spread(device, dx, H, W, a.stride) : dx;
 }
 
-function turn(device: Device, w: Tensor, taps: number, C: number, O: number): Tensor {
-  const turned = device.empty([Math.ceil(C / PANEL), taps * O, PANEL], "f32", "turned weights");
+/** Packed weights [panels, taps·C, 32] with channels and columns exchanged; of several such [n, …] each. */
+export function turn(device: Device, w: Tensor, taps: number, C: number, O: number): Tensor {
+  const batches = w.shape.slice(0, -3);
+  const turned = device.empty([...batches, Math.ceil(C / PANEL), taps * O, PANEL], "f32", "turned weights");
   const count = turned.elements / 4;
   device.dispatch({
     shader: "conv/turn_packed.wgsl",
     constants: {},
     reads: [w],
     writes: [turned],
-    params: [taps, C, O, count],
+    params: [taps, C, O, count / (batches[0] ?? 1), count],
     groups: groupsFor(count),
     label: `turnPacked/${turned.shape.join("x")}`,
     cost: { flops: 0, bytes: 8 * turned.elements },

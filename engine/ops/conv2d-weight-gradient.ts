@@ -1,14 +1,15 @@
 /**
  * @file Gradient of a convolution with respect to its packed weights: by Winograd's way where the forward goes it, else a
- * sum over output pixels, split into chunks whose partial sums are added in order.
+ * sum over output pixels, split into chunks whose partial sums are added in order. Of a batch of products each is a chunk.
  */
 import type { Device } from "../device.js";
 import { size } from "../op.js";
 import type { Tensor } from "../tensor.js";
+import { bySubgroup } from "./batched-product.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { PANEL } from "./pack.js";
 import { sumParts } from "./reduce-columns.js";
-import { bySubgroup, winogradGains } from "./winograd.js";
+import { winogradGains } from "./winograd.js";
 import { winogradWeightGradient } from "./winograd-gradient.js";
 
 /** Pixels that one workgroup sums, at least. */
@@ -20,14 +21,44 @@ const ENOUGH_GROUPS = { software: 16, gpu: 1024 };
 export function weightGradient(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, w: Tensor): Tensor {
   if (bySubgroup(device) && winogradGains(device, a, x.shape, w))
     return winogradWeightGradient(device, a, x, dz, w.shape);
-  const lanes = device.caps.subgroupSize;
-  const { software } = device.caps;
-  if (!software) return inTiles(device, a, x, dz, w.shape);
-  return lanes === 4 || lanes === 8 ? alongRows(device, a, x, dz, w.shape) : overPixels(device, a, x, dz, w.shape);
+  const partial = kernelOf(device)(device, a, x, dz, w.shape);
+  return sumParts(device, partial, partial.shape[0], w.shape);
+}
+
+const PRODUCT = { kernel: [1, 1], stride: 1, padding: [0, 0], dilation: 1, relu: false } as const;
+
+/** As the gradient of n products [M, K] · [K, N]: left [n, M, K] and dz [n, M, N] → [n, panels, K, 32]. */
+export function batchedWeightGradient(
+  device: Device,
+  left: Tensor,
+  dz: Tensor,
+  packedShape: readonly number[],
+): Tensor {
+  const [n, panels, K] = packedShape;
+  const M = left.elements / n / K;
+  const N = dz.elements / n / M;
+  const a: Conv2dAttrs = { ...PRODUCT, outChannels: N };
+  return kernelOf(device)(device, a, left.view([n, M, 1, K]), dz.view([n, M, 1, N]), [panels, K, PANEL], n);
+}
+
+/**
+ * The kernel for a device: x, dz → partial sums [chunks, …packedShape]. The chunks are as many as the device can use, or
+ * `images`: then each is an image's sum.
+ */
+function kernelOf({ caps }: Device) {
+  if (!caps.software) return inTiles;
+  return caps.subgroupSize === 4 || caps.subgroupSize === 8 ? alongRows : overPixels;
 }
 
 /** The subgroup kernel. The pixels of a 1×1 convolution have no rows of their own and are cut into rows that suit. */
-function alongRows(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, packedShape: readonly number[]): Tensor {
+function alongRows(
+  device: Device,
+  a: Conv2dAttrs,
+  x: Tensor,
+  dz: Tensor,
+  packedShape: readonly number[],
+  images?: number,
+): Tensor {
   const [N, H, W, C] = x.shape;
   const [, OH, OW, O] = dz.shape;
   const LANES = device.caps.subgroupSize;
@@ -38,9 +69,9 @@ function alongRows(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, packed
   const tiles = [Math.ceil(run / (LANES * 4)), Math.ceil(O / PANEL)] as const;
   const pixels = N * OH * OW;
   const work = Math.ceil(pixels / LEAST_CHUNK);
-  const most = mostChunks(device, taps[0] * taps[1] * tiles[0] * tiles[1], packedShape, work);
+  const most = images ?? mostChunks(device, taps[0] * taps[1] * tiles[0] * tiles[1], packedShape, work);
   const flat = a.kernel[0] * a.kernel[1] === 1 && a.stride === 1 && a.padding[0] === 0 && a.padding[1] === 0;
-  const length = flat ? Math.ceil(pixels / most / 4) * 4 : OW;
+  const length = flat ? (images ? pixels / images : Math.ceil(pixels / most / 4) * 4) : OW;
   const rows = flat ? Math.ceil(pixels / length) : N * OH;
   const chunk = Math.ceil(rows / Math.min(most, rows));
   const sizes = flat ? [rows, length, C / 4, rows, length, O / 4] : [H, W, C / 4, OH, OW, O / 4];
@@ -57,7 +88,14 @@ function alongRows(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, packed
 }
 
 /** The workgroup kernel. */
-function inTiles(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, packedShape: readonly number[]): Tensor {
+function inTiles(
+  device: Device,
+  a: Conv2dAttrs,
+  x: Tensor,
+  dz: Tensor,
+  packedShape: readonly number[],
+  images?: number,
+): Tensor {
   const [N, H, W, C] = x.shape;
   const [, OH, OW, O] = dz.shape;
   const merged = a.dilation === 1;
@@ -67,7 +105,7 @@ function inTiles(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, packedSh
   const pixels = N * OH * OW;
   const work = Math.ceil(pixels / 256);
   const wanted = mostChunks(device, taps[0] * taps[1] * tiles[0] * tiles[1], packedShape, work);
-  const chunk = Math.ceil(pixels / wanted / 16) * 16;
+  const chunk = images ? pixels / images : Math.ceil(pixels / wanted / 16) * 16;
   return launch(device, a, x, dz, packedShape, {
     shader: "conv/weight_gradient_workgroup.wgsl",
     constants: {},
@@ -81,7 +119,14 @@ function inTiles(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, packedSh
 }
 
 /** The kernel without subgroups. */
-function overPixels(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, packedShape: readonly number[]): Tensor {
+function overPixels(
+  device: Device,
+  a: Conv2dAttrs,
+  x: Tensor,
+  dz: Tensor,
+  packedShape: readonly number[],
+  images?: number,
+): Tensor {
   const [N, H, W, C] = x.shape;
   const [, OH, OW, O] = dz.shape;
   const taps = a.kernel;
@@ -89,7 +134,7 @@ function overPixels(device: Device, a: Conv2dAttrs, x: Tensor, dz: Tensor, packe
   const tiles = [C / 4, Math.ceil(O / 256)] as const;
   const work = Math.ceil(pixels / LEAST_CHUNK);
   const wanted = mostChunks(device, taps[0] * taps[1] * tiles[0] * tiles[1], packedShape, work);
-  const chunk = Math.ceil(pixels / wanted);
+  const chunk = Math.ceil(pixels / (images ?? wanted));
   const chunks = Math.ceil(pixels / chunk);
   const sizes = [H, W, C / 4, OH, OW, O / 4];
   const shader = "conv/weight_gradient.wgsl";
@@ -149,5 +194,5 @@ function launch(
       bytes: 4 * (x.elements + dz.elements + partial.elements),
     },
   });
-  return sumParts(device, partial, l.chunks, packedShape);
+  return partial;
 }

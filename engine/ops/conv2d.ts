@@ -1,7 +1,7 @@
 /**
  * @file 2-D convolution, NHWC, with bias, residual and ReLU in its epilogue; a matrix product is its 1×1 case.
  * Which tile, and whether 3×3 go by Winograd's way, is the device's choice (engine/tuning): subgroup outer product where
- * subgroups are small (software drivers), workgroup tile (GPUs), registers (anything).
+ * subgroups are small (software drivers), workgroup tile (GPUs), registers (anything); at half precision matrix units.
  */
 import type { Device } from "../device.js";
 import type { Exec } from "../exec.js";
@@ -11,8 +11,9 @@ import { type Choices, candidatesOf } from "../tuning/choices.js";
 import { rowStrips, windowOf } from "../windows.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { conv2dGradient } from "./conv2d-gradient.js";
+import { matrixForward, matrixRuns, roundedOperands } from "./half-product.js";
 import { PANEL } from "./pack.js";
-import { partsOf, splitProduct } from "./split-product.js";
+import { type BatchKernel, partsOf, splitProduct } from "./split-product.js";
 import { winogradForward, winogradGains, winogradRuns } from "./winograd.js";
 import { type Tile, workgroupTile } from "./workgroup-tile.js";
 
@@ -24,6 +25,13 @@ const TILES: { readonly [K in Choices["conv"]]: (lanes: number, rows: number, co
   subgroup16: (lanes) => subgroupTile(lanes, 16, 2),
   workgroup: (_lanes, rows, columns) => workgroupTile(rows, columns),
   registers: () => ({ shader: "conv/registers.wgsl", constants: { ROWS: 8 }, rows: 8, columns: 128 }),
+};
+
+/** Products with K in parts: a k of a panel is 32 floats. */
+const BATCHES: BatchKernel & { readonly shader: string } = {
+  shader: "conv/workgroup.wgsl",
+  tile: workgroupTile,
+  panelVec4s: 8,
 };
 
 /** @param CV vec4 of columns that a lane owns */
@@ -67,61 +75,14 @@ export const conv2d: Op<Conv2dAttrs> = {
     return out;
   },
   forward(device, inputs, a, output) {
-    const [x, w, bias, residual] = inputs;
-    if (forced === "winograd" ? winogradRuns(device, a, w) : !forced && winogradGains(device, a, x.shape, w)) {
-      winogradForward(device, inputs, a, output);
-      return;
-    }
-    const [N, H, W, C] = x.shape;
-    const [, OH, OW, O] = output.shape;
-    const tile = tileOf(device, N * OH * OW, O);
-    const parts = partsOf(device, tile, a, x, w, output);
-    if (parts > 1) {
-      splitProduct(device, inputs, a, output, parts);
-      return;
-    }
-    const strips = rowStrips(device, {
-      outRows: N * OH,
-      outRowBytes: OW * O * 4,
-      inRows: N * H,
-      inRowBytes: W * C * 4,
-      // strips may cross images: from the first row of the first one's image row to the last row of the last one's
-      needs(first, end) {
-        const row = (r: number, edge: number) =>
-          Math.floor(r / OH) * H + Math.min(H, Math.max(0, (r % OH) * a.stride - a.padding[0] + edge));
-        return [row(first, 0), row(end - 1, a.dilation * (a.kernel[0] - 1) + 1)];
-      },
-    });
-    const K = w.shape[1];
-    const panelRange = panelStrips(device, w.shape[0], K, tile.columns / PANEL);
-    for (const s of strips) {
-      const input = windowOf(device, x, s.in0 * W * C, Math.max(s.in1, s.in0 + 1) * W * C);
-      const out = windowOf(device, output, s.out0 * OW * O, s.out1 * OW * O);
-      const extra = residual ? { ...out.window, tensor: residual } : bias;
-      const rowTiles = Math.ceil(((s.out1 - s.out0) * OW) / tile.rows);
-      for (const [p0, p1] of panelRange) {
-        const weights = windowOf(device, w, p0 * K * PANEL, p1 * K * PANEL);
-        const colTiles = Math.ceil(((p1 - p0) * PANEL) / tile.columns);
-        device.dispatch({
-          shader: tile.shader,
-          constants: tile.constants,
-          reads: [input.window, weights.window, bias, extra],
-          writes: [out.window],
-          // biome-ignore format: one line for each line of the WGSL struct
-          params: [
-            H, W, C / 4, OH, OW, O / 4,
-            a.kernel[0], a.kernel[1], a.stride, a.dilation, a.padding[0], a.padding[1],
-            s.out0 * OW, s.out1 * OW, (p0 * PANEL) / tile.columns, colTiles, rowTiles,
-            input.shift / 4, out.shift / 4, weights.shift / 4, a.relu ? 1 : 0, residual ? 1 : 0,
-            1, 0, 0, 0,
-            ...(a.dilation === 1 ? [1, (a.kernel[1] * C) / 4] : [a.kernel[1], C / 4]),
-            0,
-          ],
-          groups: rowTiles * colTiles,
-          label: `conv2d/${a.kernel.join("x")}s${a.stride}/${H}x${W}x${C}>${OH}x${OW}x${O}`,
-          cost: this.cost(a, [x.shape, w.shape], [1, s.out1 - s.out0, OW, Math.min(O, (p1 - p0) * PANEL)]),
-        });
-      }
+    if (device.precision === "f32") convolve(device, inputs, a, output);
+    else if (matrixRuns(device, inputs, output)) {
+      const [x, w] = inputs;
+      matrixForward(device, inputs, a, output, this.cost(a, [x.shape, w.shape], output.shape));
+    } else {
+      const rounded = roundedOperands(device, inputs);
+      convolve(device, rounded, a, output);
+      rounded[0].free();
     }
   },
   reference([x, w, bias, residual], a) {
@@ -160,6 +121,66 @@ export const conv2d: Op<Conv2dAttrs> = {
     return { flops: 2 * size(out) * w[1], bytes: 4 * (size(x) + size(w) + size(out)) };
   },
 };
+
+/** In float32. */
+function convolve(device: Device, inputs: readonly Tensor[], a: Conv2dAttrs, output: Tensor): void {
+  const [x, w, bias, residual] = inputs;
+  if (forced === "winograd" ? winogradRuns(device, a, w) : !forced && winogradGains(device, a, x.shape, w)) {
+    winogradForward(device, inputs, a, output);
+    return;
+  }
+  const [N, H, W, C] = x.shape;
+  const [, OH, OW, O] = output.shape;
+  const tile = tileOf(device, N * OH * OW, O);
+  const parts = tile.shader === BATCHES.shader ? partsOf(device, a, x, w, output) : 1;
+  if (parts > 1) {
+    splitProduct(device, BATCHES, inputs, a, output, parts);
+    return;
+  }
+  const strips = rowStrips(device, {
+    outRows: N * OH,
+    outRowBytes: OW * O * 4,
+    inRows: N * H,
+    inRowBytes: W * C * 4,
+    // strips may cross images: from the first row of the first one's image row to the last row of the last one's
+    needs(first, end) {
+      const row = (r: number, edge: number) =>
+        Math.floor(r / OH) * H + Math.min(H, Math.max(0, (r % OH) * a.stride - a.padding[0] + edge));
+      return [row(first, 0), row(end - 1, a.dilation * (a.kernel[0] - 1) + 1)];
+    },
+  });
+  const K = w.shape[1];
+  const panelRange = panelStrips(device, w.shape[0], K, tile.columns / PANEL);
+  for (const s of strips) {
+    const input = windowOf(device, x, s.in0 * W * C, Math.max(s.in1, s.in0 + 1) * W * C);
+    const out = windowOf(device, output, s.out0 * OW * O, s.out1 * OW * O);
+    const extra = residual ? { ...out.window, tensor: residual } : bias;
+    const rowTiles = Math.ceil(((s.out1 - s.out0) * OW) / tile.rows);
+    for (const [p0, p1] of panelRange) {
+      const weights = windowOf(device, w, p0 * K * PANEL, p1 * K * PANEL);
+      const colTiles = Math.ceil(((p1 - p0) * PANEL) / tile.columns);
+      device.dispatch({
+        shader: tile.shader,
+        constants: tile.constants,
+        reads: [input.window, weights.window, bias, extra],
+        writes: [out.window],
+        // biome-ignore format: one line for each line of the WGSL struct
+        params: [
+          H, W, C / 4, OH, OW, O / 4,
+          a.kernel[0], a.kernel[1], a.stride, a.dilation, a.padding[0], a.padding[1],
+          s.out0 * OW, s.out1 * OW, (p0 * PANEL) / tile.columns, colTiles, rowTiles,
+          input.shift / 4, out.shift / 4, weights.shift / 4, a.relu ? 1 : 0, residual ? 1 : 0,
+          1, 0, 0, 0,
+          ...(a.dilation === 1 ? [1, (a.kernel[1] * C) / 4] : [a.kernel[1], C / 4]),
+          0,
+        ],
+        groups: rowTiles * colTiles,
+        label: `conv2d/${a.kernel.join("x")}s${a.stride}/${H}x${W}x${C}>${OH}x${OW}x${O}`,
+        cost: conv2d.cost(a, [x.shape, w.shape], [1, s.out1 - s.out0, OW, Math.min(O, (p1 - p0) * PANEL)]),
+      });
+    }
+  }
+}
 
 /** Panels [begin, end) of packed weights that fit one binding, in whole tiles of columns. */
 function panelStrips(device: Device, panels: number, K: number, panelsPerTile: number): [number, number][] {

@@ -1,7 +1,10 @@
 /** @file Right operands of convolutions and products, re-laid in panels of 32 columns (shaders/conv/pack.wgsl). */
-import { type Array64, expect, type Op, size } from "../op.js";
+import { expect, type Op, size } from "../op.js";
 
-/** The source seen as element (tap, c, column) at column·columnStride + c·channelStride + tap·tapStride. */
+/**
+ * The source seen as element (tap, c, column) at column·columnStride + c·channelStride + tap·tapStride. With `batches` it
+ * is so many equal parts, and each is packed by itself.
+ */
 export interface PackAttrs {
   readonly taps: number;
   readonly channels: number;
@@ -9,6 +12,7 @@ export interface PackAttrs {
   readonly columnStride: number;
   readonly channelStride: number;
   readonly tapStride: number;
+  readonly batches?: number;
 }
 
 export const PANEL = 32;
@@ -36,8 +40,10 @@ export const packPanels: Op<PackAttrs> = {
   inputs: ["source"],
   shape(a, [source]) {
     const last = (a.columns - 1) * a.columnStride + (a.channels - 1) * a.channelStride + (a.taps - 1) * a.tapStride;
-    expect(last < size(source), "packPanels", "elements of the source", `at least ${last + 1}`, size(source));
-    return [Math.ceil(a.columns / PANEL), a.taps * padded(a), PANEL];
+    const each = size(source) / (a.batches ?? 1);
+    expect(last < each, "packPanels", "elements of the source", `at least ${last + 1}`, each);
+    const packed = [Math.ceil(a.columns / PANEL), a.taps * padded(a), PANEL];
+    return a.batches ? [a.batches, ...packed] : packed;
   },
   forward(device, [source], a, output) {
     const count = output.elements / 4;
@@ -51,11 +57,12 @@ export const packPanels: Op<PackAttrs> = {
         a.channels,
         padded(a),
         a.columns,
-        output.shape[0],
+        output.shape.at(-3)!,
         a.columnStride,
         a.channelStride,
         a.tapStride,
         count,
+        source.elements / (a.batches ?? 1),
       ],
       groups: Math.ceil(count / 64),
       label: `packPanels/${output.shape.join("x")}`,
@@ -63,10 +70,18 @@ export const packPanels: Op<PackAttrs> = {
     });
   },
   reference([source], a) {
-    return packReference(source, a);
+    const batches = a.batches ?? 1;
+    const each = source.data.length / batches;
+    const parts = Array.from({ length: batches }, (_, b) => {
+      return packReference(source.data.subarray(b * each, (b + 1) * each), a);
+    });
+    const out = new Float64Array(batches * parts[0].length);
+    for (const [b, part] of parts.entries()) out.set(part, b * part.length);
+    return out;
   },
   gradient({ device, attrs: a, inputs: [source], outputGradient }) {
-    const covered = a.columns * a.channels * a.taps;
+    const batches = a.batches ?? 1;
+    const covered = batches * a.columns * a.channels * a.taps;
     expect(covered === source.elements, "packPanels", "elements of a source with a gradient", source.elements, covered);
     const gradient = device.empty(source.shape, "f32", "unpacked gradient");
     device.dispatch({
@@ -74,7 +89,10 @@ export const packPanels: Op<PackAttrs> = {
       constants: {},
       reads: [outputGradient],
       writes: [gradient],
-      params: [a.taps, a.channels, padded(a), a.columns, a.columnStride, a.channelStride, a.tapStride, covered],
+      params: [
+        ...[a.taps, a.channels, padded(a), a.columns, a.columnStride, a.channelStride, a.tapStride],
+        ...[covered, covered / batches],
+      ],
       groups: Math.ceil(covered / 64),
       label: `unpack/${source.shape.join("x")}`,
       cost: { flops: 0, bytes: 8 * covered },
@@ -84,7 +102,7 @@ export const packPanels: Op<PackAttrs> = {
   cost: (_a, [source], output) => ({ flops: 0, bytes: 4 * (size(source) + size(output)) }),
 };
 
-function packReference(source: Array64, a: PackAttrs): Float64Array {
+function packReference(source: Float64Array, a: PackAttrs): Float64Array {
   const panels = Math.ceil(a.columns / PANEL);
   const cPad = padded(a);
   const out = new Float64Array(panels * a.taps * cPad * PANEL);
@@ -93,7 +111,7 @@ function packReference(source: Array64, a: PackAttrs): Float64Array {
       for (let c = 0; c < a.channels; c++) {
         const k = tap * cPad + c;
         const at = (Math.floor(n / PANEL) * a.taps * cPad + k) * PANEL + (n % PANEL);
-        out[at] = source.data[n * a.columnStride + c * a.channelStride + tap * a.tapStride];
+        out[at] = source[n * a.columnStride + c * a.channelStride + tap * a.tapStride];
       }
   return out;
 }

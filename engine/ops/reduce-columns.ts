@@ -6,9 +6,16 @@ import { groupsFor } from "./launch.js";
 /** Rows that one invocation adds up. */
 const CHUNK = 128;
 
-/** Adds `parts` consecutive blocks of equal size, in order: [parts, …] → [count]. */
+/** As `totalOf`, taking x over: a single part becomes the total itself. */
 export function sumParts(device: Device, x: Tensor, parts: number, shape: readonly number[]): Tensor {
   if (parts === 1) return x.reshape(shape);
+  const y = totalOf(device, x, parts, shape);
+  x.free();
+  return y;
+}
+
+/** Adds `parts` consecutive blocks of equal size, in order: [parts, …] → `shape`, whose size is a multiple of four. */
+export function totalOf(device: Device, x: Tensor, parts: number, shape: readonly number[]): Tensor {
   const y = device.empty(shape, "f32", "sumParts");
   const count4 = y.elements / 4;
   device.dispatch({
@@ -21,7 +28,6 @@ export function sumParts(device: Device, x: Tensor, parts: number, shape: readon
     label: `sumParts/${parts}x${y.elements}`,
     cost: { flops: x.elements, bytes: 4 * (x.elements + y.elements) },
   });
-  x.free();
   return y;
 }
 

@@ -95,7 +95,7 @@ export function concatRows(device: Device, parts: readonly Tensor[]): Tensor {
       constants: {},
       reads: [p],
       writes: [out],
-      params: [p.elements, to, 0],
+      params: [p.elements, to],
       groups: groupsFor(p.elements),
       label: `concatRows/${p.shape.join("x")}`,
       cost: { flops: 0, bytes: 8 * p.elements },
@@ -105,14 +105,20 @@ export function concatRows(device: Device, parts: readonly Tensor[]): Tensor {
   return out;
 }
 
-/** Σ over blocks of 64 rows of weight[r]·x[r, :]: [ceil(R/64), C]; the caller adds the blocks in float64. */
-export const weightedSum: Op<Record<never, never>> = {
+export interface WeightedSumAttrs {
+  /** The rows are those of so many images, each of equally many. */
+  readonly images: number;
+}
+
+/** Σ over blocks of 64 rows of an image of weight[r]·x[r, :]: [n·ceil(R/n/64), C]; the caller adds them in float64. */
+export const weightedSum: Op<WeightedSumAttrs> = {
   name: "weightedSum",
   inputs: ["rows [R,C]", "weight [R]"],
-  shape(_a, [x, w]) {
+  shape({ images }, [x, w]) {
     expect(x.length === 2 && x[1] % 4 === 0, "weightedSum", "rows", "[R, C] with C a multiple of 4", x);
+    expect(x[0] % images === 0, "weightedSum", "rows", `those of ${images} images`, x);
     expect(size(w) === x[0], "weightedSum", "weight", [x[0]], w);
-    return [Math.ceil(x[0] / 64), x[1]];
+    return [images * Math.ceil(x[0] / images / 64), x[1]];
   },
   forward(device, [x, weight], a, output) {
     device.dispatch({
@@ -120,22 +126,26 @@ export const weightedSum: Op<Record<never, never>> = {
       constants: {},
       reads: [x, weight],
       writes: [output],
-      params: [x.shape[0], x.shape[1] / 4],
+      params: [x.shape[0] / a.images, output.shape[0] / a.images, output.shape[0], x.shape[1] / 4],
       groups: output.shape[0],
       label: `weightedSum/${x.shape.join("x")}`,
       cost: this.cost(a, [x.shape], output.shape),
     });
   },
-  reference([x, w]) {
+  reference([x, w], { images }) {
     const [R, C] = x.shape;
-    const y = new Float64Array(Math.ceil(R / 64) * C);
-    for (let r = 0; r < R; r++)
-      for (let c = 0; c < C; c++) y[Math.floor(r / 64) * C + c] += w.data[r] * x.data[r * C + c];
+    const rows = R / images;
+    const blocks = Math.ceil(rows / 64);
+    const y = new Float64Array(images * blocks * C);
+    for (let r = 0; r < R; r++) {
+      const block = Math.floor(r / rows) * blocks + Math.floor((r % rows) / 64);
+      for (let c = 0; c < C; c++) y[block * C + c] += w.data[r] * x.data[r * C + c];
+    }
     return y;
   },
-  gradient({ device, inputs: [x, weight], outputGradient, needed }) {
-    const dx = needed[0] ? rowGradient(device, "weightedSum", x, weight, outputGradient) : null;
-    return [dx, needed[1] ? rowDot(device, "weightedSum", x, outputGradient, weight) : null];
+  gradient({ device, attrs: { images }, inputs: [x, weight], outputGradient, needed }) {
+    const dx = needed[0] ? rowGradient(device, "weightedSum", x, weight, outputGradient, images) : null;
+    return [dx, needed[1] ? rowDot(device, "weightedSum", x, outputGradient, weight, images) : null];
   },
   cost: (_a, [x]) => ({ flops: 2 * size(x), bytes: 4 * size(x) }),
 };

@@ -6,18 +6,20 @@ import type { Device } from "../device.js";
 import type { Tensor } from "../tensor.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { groupsFor } from "./launch.js";
-import { ENOUGH_TILES, type Tile, workgroupTile } from "./workgroup-tile.js";
+import { ENOUGH_TILES, type Tile } from "./workgroup-tile.js";
 
+/** Parts are whole steps of every kernel: vec4s of K. */
+const STEP4 = 8;
 /** A shorter part does not pay for its second pass. */
 const LEAST_K = 128;
 const MOST_PARTS = 16;
 /** Workgroups to be had by splitting: four for each multiprocessor of a large GPU. */
 const WANTED_TILES = 528;
 
-/** Into how many parts K should be split; 1 where it should not, or this is no plain product of the workgroup kernel. */
-export function partsOf(device: Device, tile: Tile, a: Conv2dAttrs, x: Tensor, w: Tensor, output: Tensor): number {
+/** Into how many parts K should be split; 1 where it should not, or this is no plain product. */
+export function partsOf(device: Device, a: Conv2dAttrs, x: Tensor, w: Tensor, output: Tensor): number {
   const plain = a.kernel[0] * a.kernel[1] === 1 && a.stride === 1 && a.padding[0] === 0 && a.padding[1] === 0;
-  if (!plain || tile.shader !== "conv/workgroup.wgsl") return 1;
+  if (!plain) return 1;
   const K = x.shape[3];
   const rows = output.elements / a.outChannels;
   const tiles = Math.ceil(rows / 64) * Math.ceil(a.outChannels / 64);
@@ -27,9 +29,16 @@ export function partsOf(device: Device, tile: Tile, a: Conv2dAttrs, x: Tensor, w
   return fits ? Math.max(1, parts) : 1;
 }
 
-/** As conv2d's forward for a plain product, with K in `parts`. */
+/** A kernel with batches: its tile for so many rows and columns, and the vec4s of its right operand that hold a k of a panel. */
+export interface BatchKernel {
+  readonly tile: (rows: number, columns: number, batches: number) => Tile;
+  readonly panelVec4s: number;
+}
+
+/** As conv2d's forward for a plain product, with K in `parts`; `w` as the kernel wants it. */
 export function splitProduct(
   device: Device,
+  { tile: tileFor, panelVec4s }: BatchKernel,
   [x, w, bias, residual]: readonly Tensor[],
   a: Conv2dAttrs,
   output: Tensor,
@@ -38,8 +47,8 @@ export function splitProduct(
   const C = x.shape[3];
   const O = a.outChannels;
   const rows = output.elements / O;
-  const tile = workgroupTile(rows, O, parts);
-  const chunk4 = Math.ceil(C / 4 / parts / 4) * 4;
+  const tile = tileFor(rows, O, parts);
+  const chunk4 = Math.ceil(C / 4 / parts / STEP4) * STEP4;
   const used = Math.ceil(C / 4 / chunk4);
   const rowTiles = Math.ceil(rows / tile.rows);
   const colTiles = Math.ceil(O / tile.columns);
@@ -58,7 +67,7 @@ export function splitProduct(
         1, 1, 1, 1, 0, 0,
         0, rows, 0, colTiles, rowTiles,
         0, 0, 0, 0, 0,
-        used, chunk4, chunk4 * 32, count,
+        used, chunk4, chunk4 * 4 * panelVec4s, count,
         1, chunk4, chunk4,
       ],
       groups: used * rowTiles * colTiles,

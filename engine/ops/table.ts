@@ -1,4 +1,5 @@
 /** @file The total table of ops: a test runs value, support and shape checks for each, so none can be forgotten. */
+import { batchedMatmul } from "./batched-matmul.js";
 import { compete } from "./compete.js";
 import { conv2d } from "./conv2d.js";
 import { decorrelation } from "./decorrelation.js";
@@ -11,13 +12,14 @@ import { normalise } from "./normalise.js";
 import { packPanels } from "./pack.js";
 import { averagePool, maxPool } from "./pool.js";
 import { mac, regionSum, spoc } from "./region-pool.js";
+import { repeatRows } from "./repeat-rows.js";
 import { resize } from "./resize.js";
 import { rowNorm, rowSum } from "./row-reduce.js";
 import { gatherRows, weightedSum } from "./select.js";
-import { sliceRows } from "./slice-rows.js";
 
 export const ops = {
   averagePool,
+  batchedMatmul,
   compete,
   conv2d,
   decorrelation,
@@ -33,10 +35,10 @@ export const ops = {
   normalise,
   packPanels,
   regionSum,
+  repeatRows,
   resize,
   rowNorm,
   rowSum,
-  sliceRows,
   spoc,
   weightedSum,
 } as const;

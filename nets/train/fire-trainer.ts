@@ -37,10 +37,10 @@ export function fireTrainer(
   const dim = net.outputDim;
   const head: Head = {
     forward(tape, images) {
-      return net
-        .forwardBatch(images, tape)
-        .map(({ superFeatures, attention }) => [superFeatures, tape.run(decorrelation, [attention], { templates: N })]);
+      const { superFeatures, attention } = net.forwardBatch(images, tape);
+      return [superFeatures, tape.run(decorrelation, [attention], { templates: N })];
     },
+    largestBytes: (height, width) => net.largestBytes(height, width),
     loss(data) {
       // rows of features are padded to multiples of four channels
       const padded = data[0][0].length / N;

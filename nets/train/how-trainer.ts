@@ -3,7 +3,6 @@ import type { HostTensor } from "../../base/tensor.js";
 import type { Device } from "../../engine/device.js";
 import { weightedSum } from "../../engine/ops/select.js";
 import { HowNetwork } from "../how.js";
-import { rowsByImage } from "../layers.js";
 import { contrastiveLoss } from "../losses/contrastive.js";
 import type { NetParams } from "../params.js";
 import { State } from "../state.js";
@@ -36,12 +35,10 @@ export function howTrainer(
   const padded = Math.ceil(dim / 4) * 4;
   const head: Head = {
     forward(tape, images) {
-      const all = net.forward(images, tape);
-      const attentions = rowsByImage(tape, all.attention, images.shape[0]);
-      return rowsByImage(tape, all.features, images.shape[0]).map((features, i) => {
-        return [tape.run(weightedSum, [features, attentions[i]], {}), attentions[i]];
-      });
+      const { features, attention } = net.forward(images, tape);
+      return [tape.run(weightedSum, [features, attention], { images: images.shape[0] }), attention];
     },
+    largestBytes: (height, width) => net.largestBytes(height, width),
     loss(data) {
       const sums = data.map(([blocks]) => addBlocks(blocks, padded, dim));
       // The attention is divided by its maximum first. That changes nothing but the weight of epsilon, so the maximum is a constant here.

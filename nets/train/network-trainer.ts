@@ -20,8 +20,10 @@ import type { TrainingStore } from "./training-store.js";
 
 /** What an image gives to the loss, and what the loss gives back. */
 export interface Head {
-  /** The tensors that the loss needs, by image, of normalised images of one size [n, H, W, 4]. */
-  forward(exec: Tape, images: Tensor): Tensor[][];
+  /** The tensors that the loss needs, of normalised images of one size [n, H, W, 4]: in each, the images' equal parts. */
+  forward(exec: Tape, images: Tensor): Tensor[];
+  /** Bytes of the largest tensor on the way for an image of this size. */
+  largestBytes(height: number, width: number): number;
   /** The tuple's loss from these tensors' data, by image, and the gradient of each. */
   loss(data: readonly (readonly Float32Array[])[]): { loss: TupleLoss; gradients: (readonly Float32Array[])[] };
 }
@@ -40,10 +42,11 @@ export interface TrainerParts {
   readonly recompute: boolean;
 }
 
-/** One batch's way forward; outputs by image. */
+/** One batch's way forward. */
 interface Pass {
   readonly tape: Tape;
-  readonly outputs: readonly (readonly Tensor[])[];
+  /** What `Head.forward` gave. */
+  readonly outputs: readonly Tensor[];
 }
 
 /** A tuple between its ways forward and back. */
@@ -99,8 +102,8 @@ export class NetworkTrainer implements Trainer {
       const data: Float32Array[][] = [];
       for (const batch of batches) {
         const pass = this.forward(batch.map((i) => images[i]));
-        const read = (await device.read(...pass.outputs.flat())) as Float32Array[];
-        for (const [k, i] of batch.entries()) data[i] = pass.outputs[k].map(() => read.shift()!);
+        const read = (await device.read(...pass.outputs)) as Float32Array[];
+        for (const [k, i] of batch.entries()) data[i] = read.map((all) => part(all, k, batch.length));
         if (recompute) pass.tape.free();
         else passes.push(pass);
       }
@@ -110,14 +113,14 @@ export class NetworkTrainer implements Trainer {
         throw new NumericError("LossNotFinite", `training: the loss is ${loss.total} (${JSON.stringify(loss.terms)})`);
       const backward = () => {
         for (const [b, batch] of batches.entries()) {
-          const used = batch.filter((i) => gradients[i].some((g) => g.some((v) => v !== 0)));
-          if (!used.length) continue;
+          if (!batch.some((i) => gradients[i].some((g) => g.some((v) => v !== 0)))) continue;
           const { tape, outputs } = recompute ? this.forward(batch.map((i) => images[i])) : passes[b];
-          const seeds = used.flatMap((i) =>
-            outputs[batch.indexOf(i)].map((t, k) => [t, device.upload(gradients[i][k], t.shape, "seed")] as const),
-          );
+          const seeds = outputs.map((t, k) => {
+            const all = new Float32Array(t.elements);
+            for (const [j, i] of batch.entries()) part(all, j, batch.length).set(gradients[i][k]);
+            return [t, device.upload(all, t.shape, "seed")] as const;
+          });
           tape.backward(seeds, this.leafGradients);
-          for (const [, seed] of seeds) seed.free();
           tape.free();
         }
       };
@@ -177,15 +180,15 @@ export class NetworkTrainer implements Trainer {
   }
 
   /**
-   * Indices of images that go through the network together: those of one size, as many as keep the largest activation
-   * (64 bytes a pixel of the image: the stem's output) within a binding. One by one when activations are recomputed.
+   * Indices of images that go through the network together: those of one size, as many as keep the largest tensor within
+   * a binding. One by one when activations are recomputed.
    */
   private batches(images: readonly ImageInput[]): number[][] {
-    const { device, recompute } = this.parts;
+    const { device, head, recompute } = this.parts;
     const open = new Map<string, number[]>();
     const batches: number[][] = [];
     for (const [i, { width, height, data }] of images.entries()) {
-      const most = recompute ? 1 : Math.max(1, Math.floor(device.maxBinding / (64 * width * height)));
+      const most = recompute ? 1 : Math.max(1, Math.floor(device.maxBinding / head.largestBytes(height, width)));
       const key = `${width}x${height}/${data.constructor.name}`;
       let batch = open.get(key);
       if (!batch || batch.length >= most) {
@@ -206,7 +209,7 @@ export class NetworkTrainer implements Trainer {
     const [{ width, height, data: first }] = images;
     const n = images.length;
     const [mean, std] = runtime.meanStd;
-    const outputs: Tensor[][] = [];
+    const outputs: Tensor[] = [];
     device.scope(() => {
       const pixels = uploadAll(device, images).reshape(
         first instanceof Float32Array ? [n, height, width, 4] : [n * first.length],
@@ -251,6 +254,12 @@ function uploadAll(device: Device, images: readonly ImageInput[]): Tensor {
   const all = new Uint8Array(count);
   for (const [i, { data }] of images.entries()) all.set(data, i * first.length);
   return device.upload(all, [count], "images");
+}
+
+/** One of the equal parts of an array, in place. */
+function part(all: Float32Array, index: number, count: number): Float32Array {
+  const size = all.length / count;
+  return all.subarray(index * size, (index + 1) * size);
 }
 
 function groupOf(name: string): ParameterInfo["group"] {

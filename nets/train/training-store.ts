@@ -112,7 +112,6 @@ export class TrainingStore implements WeightStore {
     const seeds = [...leafGradients].filter(([leaf]) => !plain.has(leaf));
     for (const [leaf, gradient] of leafGradients) if (plain.has(leaf)) byTensor.set(leaf, gradient);
     shared.tape!.backward(seeds, byTensor);
-    for (const [, gradient] of seeds) gradient.free();
     leafGradients.clear();
     const result = new Map<string, Tensor>();
     for (const p of shared.parameters.values()) {

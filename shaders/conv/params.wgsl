@@ -1,3 +1,5 @@
+//# const HALF = 0
+//# const LEFT_HALF = 0
 // What every convolution kernel is told. Sizes in elements, channels in groups of four (vec4), offsets in vec4s.
 struct Params {
   inH: u32, inW: u32, inC4: u32,
@@ -7,14 +9,22 @@ struct Params {
   colTileBegin: u32, colTiles: u32, rowTiles: u32,
   inOffset: u32, outOffset: u32, weightOffset: u32,  // where the bound windows begin in their tensors
   relu: u32, residual: u32,
-  batches: u32, batchIn: u32, batchWeight: u32, batchOut: u32,  // several products at once: the workgroup kernel only
+  batches: u32, batchIn: u32, batchWeight: u32, batchOut: u32,  // several products at once: the workgroup and matrix kernels only
   runs: u32, runC4: u32,            // a kernel row as contiguous runs of input: one of kernelW pixels, or kernelW of one
   splitC4: u32,                     // where batches are parts of K: vec4s of it that each has; else 0
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
+//# if LEFT_HALF
+@group(0) @binding(1) var<storage, read> input: array<vec4u>;     // eight halves each
+//# else
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
+//# end
+//# if HALF
+@group(0) @binding(2) var<storage, read> weights: array<vec4u>;   // the same panels, as halves
+//# else
 @group(0) @binding(2) var<storage, read> weights: array<vec4f>;   // panels [ceil(outC/32)][taps·inC][32]
+//# end
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read> residual: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> output: array<vec4f>;

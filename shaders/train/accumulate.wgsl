@@ -1,18 +1,34 @@
-// y += x, or y = x with COPY = 1. Counts need not be multiples of four: the last words are guarded one by one.
+// y += x, or y = x with COPY = 1, for PAIRS pairs of tensors; end<j> is the workgroup behind the last of pair j.
+// Counts need not be multiples of four: the last words are guarded one by one.
 //# const COPY = 0
-struct Params { count: u32 }
+//# const PAIRS = 1
+struct Params {
+  //# for j in 0..PAIRS
+  end${j}: u32, count${j}: u32,
+  //# end
+}
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+//# for j in 0..PAIRS
+@group(0) @binding(${1 + j}) var<storage, read> x${j}: array<f32>;
+@group(0) @binding(${1 + PAIRS + j}) var<storage, read_write> y${j}: array<f32>;
+//# end
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let first = ((wg.x + wg.y * 65535u) * 64u + lane) * 4u;
-  for (var i = first; i < min(first + 4u, p.count); i++) {
-    //# if COPY
-    y[i] = x[i];
-    //# else
-    y[i] += x[i];
-    //# end
+  let group = wg.x + wg.y * 65535u;
+  var first = 0u;
+  //# for j in 0..PAIRS
+  if (group < p.end${j}) {
+    let at = ((group - first) * 64u + lane) * 4u;
+    for (var i = at; i < min(at + 4u, p.count${j}); i++) {
+      //# if COPY
+      y${j}[i] = x${j}[i];
+      //# else
+      y${j}[i] += x${j}[i];
+      //# end
+    }
+    return;
   }
+  first = p.end${j};
+  //# end
 }

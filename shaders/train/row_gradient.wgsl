@@ -2,9 +2,9 @@
 //   KIND 0  row sum          y = g[r]
 //   KIND 1  row norm         y = g[r]·x / f[r]           (f the norms)
 //   KIND 2  division by row  y = g / f[r]                (g [rows, C], f the divisors)
-//   KIND 3  weighted sum     y = f[r]·g[r / 64]          (g [blocks, C], f the weights)
+//   KIND 3  weighted sum     y = f[r]·g[block of r]      (g [blocks, C], f the weights; blocks of 64 of an image's `rows`)
 //# const KIND = 0
-struct Params { count4: u32, C4: u32 }
+struct Params { count4: u32, C4: u32, rows: u32, blocks: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read> f: array<f32>;
@@ -30,6 +30,6 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
   y[i] = g[i] / f[r];
   //# end
   //# if KIND == 3
-  y[i] = f[r] * g[(r / 64u) * p.C4 + i % p.C4];
+  y[i] = f[r] * g[(r / p.rows * p.blocks + r % p.rows / 64u) * p.C4 + i % p.C4];
   //# end
 }

@@ -2,7 +2,7 @@
 import { loadavg } from "node:os";
 import { UsageError } from "../../base/errors.js";
 import type { Capabilities } from "../../engine/adapter.js";
-import type { Device } from "../../engine/device.js";
+import type { Device, Precision } from "../../engine/device.js";
 import type { ProfileRow } from "../../engine/profiler.js";
 import type { Choices } from "../../engine/tuning/choices.js";
 import { openTuned } from "../../engine/tuning/open.js";
@@ -30,6 +30,8 @@ export interface BenchOptions {
   readonly profile?: boolean;
   /** false: kernels by capability, not those that were found fastest. */
   readonly tune?: boolean;
+  /** Of all but training, default "f32". */
+  readonly precision?: Precision;
   /** Told what is being done. */
   readonly news?: (line: string) => void;
 }
@@ -62,6 +64,7 @@ export interface BenchReport {
   readonly device: Capabilities;
   /** The kernels that took part. */
   readonly choices: Choices;
+  readonly precision: Precision;
   readonly node: string;
   /** One-minute load of the machine before and after: what the neighbours took. */
   readonly load: readonly [before: number, after: number];
@@ -82,7 +85,13 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
     throw new UsageError("BenchSection", `bench: expected ${SECTIONS.join(", ")} or all, got "${section}"`);
   const news = options.news ?? (() => {});
   const before = loadavg()[0];
-  const device = await openTuned({ select: options.device, profile: options.profile, tune: options.tune, news });
+  const { device: select, profile, tune, precision } = options;
+  if (precision === "f16" && (section === "train" || section === "all"))
+    throw new UsageError(
+      "BenchSection",
+      `bench: expected a section without training for half precision, got "${section}"`,
+    );
+  const device = await openTuned({ select, profile, tune, precision, news });
   try {
     const sizes = sizesOf(device, section, options.size);
     const rows: BenchRow[] = [];
@@ -100,6 +109,7 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
       date: new Date().toISOString(),
       device: device.caps,
       choices: device.choices,
+      precision: device.precision,
       node: process.version,
       load: [before, loadavg()[0]],
       rounds,

@@ -94,7 +94,15 @@ export const trainFireSchema = z.strictObject({
         .prefault({}),
       loss_attention: z.strictObject({ weight: weight.default(0.1) }).prefault({}),
       initialize_dim_reduction: whitening.or(z.literal(false)),
-      transform: z.strictObject({ flip_prob: between(0, 1).default(0.5) }).prefault({}),
+      transform: z
+        .strictObject({
+          flip_prob: between(0, 1).default(0.5),
+          /** See tasks/train/augment.ts. Additions of fire-gpu. */
+          zoom: between(0, 0.9).default(0),
+          jitter: between(0, 1).default(0),
+          same_prob: between(0, 1).default(0),
+        })
+        .prefault({}),
       ...common,
     })
     .prefault({}),

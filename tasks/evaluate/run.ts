@@ -11,7 +11,7 @@ import { loadEvalConfig } from "../config/load.js";
 import type { Override } from "../config/override.js";
 import { withAbsolutePaths } from "../config/paths.js";
 import { writeYaml } from "../config/yaml.js";
-import type { OpenModel } from "../open-model.js";
+import { modelIdentity, type OpenModel } from "../open-model.js";
 import type { Progress } from "../progress.js";
 import { EvalLog } from "./eval-log.js";
 import { evaluate } from "./evaluate.js";
@@ -64,7 +64,7 @@ export async function runEvaluation(options: EvalOptions, tools: EvalTools): Pro
       const results = await evaluate({
         params,
         folder,
-        model: { network, sha256 },
+        model: { network, sha256: modelIdentity(sha256, opened) },
         store,
         log,
         backend,

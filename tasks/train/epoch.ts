@@ -4,6 +4,7 @@ import type { RgbImage } from "../../base/image.js";
 import type { LoadedImage } from "../../data/loader.js";
 import type { TupleLoss } from "../../nets/train/trainer.js";
 import { Interrupted } from "../progress.js";
+import { loadedSize, varied, withSamePositives } from "./augment.js";
 import { addStep, addTuple, type EpochSums, isPrinted, meanLoss, trainLine } from "./meter.js";
 import type { TrainRun } from "./run-state.js";
 import { flippedRequests, streamOf, type TrainSession } from "./session.js";
@@ -38,12 +39,17 @@ export async function trainEpoch(session: TrainSession, run: TrainRun): Promise<
   const [parts, wide] = comparesBatch(settings) ? [1, batchSize * width] : [batchSize, width];
   const steps = stepsOf(images.length / width, batchSize);
   const order = streamOf(session, "epoch", epoch, "order").permutation(images.length / width);
-  const left = Array.from(order.slice(done * batchSize, steps * batchSize)).flatMap((t) => [
+  const drawn = Array.from(order.slice(done * batchSize, steps * batchSize)).flatMap((t) => [
     ...images.subarray(t * width, (t + 1) * width),
   ]);
+  const { variation } = settings;
+  const left = withSamePositives(drawn, width, done * batchSize, variation, streamOf(session, "epoch", epoch, "same"));
   const flips = streamOf(session, "epoch", epoch, "flips");
   const requests = flippedRequests(session, left, flips, done * batchSize * width);
-  const source = loader.load(requests, { imageSize: settings.params.training.dataset.imsize });
+  const { imsize } = settings.params.training.dataset;
+  const source = loader.load(requests, { imageSize: loadedSize(imsize, variation) });
+  const variations = streamOf(session, "epoch", epoch, "variations");
+  let next = done * batchSize * width;
   const stage = log.stage(`training ${epoch}`, steps * batchSize * width, done * batchSize * width);
   const rates = groupRates(rateAt(settings, epoch));
   const usual = run.state.history.trainLoss.at(-1)?.[1];
@@ -60,8 +66,9 @@ export async function trainEpoch(session: TrainSession, run: TrainRun): Promise<
           throw new Interrupted();
         }
         const asked = performance.now();
-        const tuple = await nextTuple(source, wide);
+        const loaded = await nextTuple(source, wide);
         waited += performance.now() - asked;
+        const tuple = loaded.map((image) => varied(image, imsize, variation, next++, variations));
         last = await run.trainer.accumulate(tuple);
         checkLoss(last, sums, usual);
         sums = addTuple(sums, last);

@@ -5,6 +5,7 @@ import type { NetParams } from "../../nets/params.js";
 import type { FireTrainerOptions } from "../../nets/train/fire-trainer.js";
 import type { OptimiserOptions, ParameterInfo } from "../../nets/train/trainer.js";
 import type { TrainFireParams, TrainHowParams } from "../config/train-schema.js";
+import type { Variation } from "./augment.js";
 
 /** The losses, weights and margins included. */
 export type LossSettings =
@@ -27,6 +28,7 @@ export interface TrainSettings {
   readonly gamma: number;
   readonly loss: LossSettings;
   readonly flip: number;
+  readonly variation: Variation;
   /** Run images forward twice and keep no activations between. */
   readonly recompute: boolean;
   readonly saveSeconds: number;
@@ -51,6 +53,7 @@ export function trainSettings(params: TrainFireParams | TrainHowParams): TrainSe
     gamma: training.lr_scheduler.gamma,
     loss: lossOf(params),
     flip: "transform" in training ? training.transform.flip_prob : 0,
+    variation: "transform" in training ? training.transform : { zoom: 0, jitter: 0, same_prob: 0 },
     recompute: training.recompute,
     saveSeconds: 60 * training.save_minutes,
     net: { ...model, stride_on_first: model.stride_on_first ?? false },

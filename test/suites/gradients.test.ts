@@ -6,7 +6,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { openDevice } from "../../engine/device.js";
 import { forceConvVariant } from "../../engine/ops/conv2d.js";
-import { weightGradient } from "../../engine/ops/conv2d-weight-gradient.js";
+import { batchedWeightGradient, weightGradient } from "../../engine/ops/conv2d-weight-gradient.js";
 import { ops } from "../../engine/ops/table.js";
 import { Tape } from "../../engine/tape.js";
 import { choicesByCapability } from "../../engine/tuning/choices.js";
@@ -64,7 +64,7 @@ for (const c of opCases) {
         assert.ok(error < TOLERANCE, `${op.inputs[k]}[${i}]: ${got[i]}, finite differences ${want}, error ${error}`);
       }
     }
-    for (const t of [...tensors, ...gradients.values(), seed]) t.free();
+    for (const t of [...tensors, ...gradients.values()]) t.free();
     tape.free();
   });
 }
@@ -86,7 +86,7 @@ test("the convolution's weight gradient is the same with and without subgroups",
     const seed = d.upload(Float32Array.from(values(output.shape, 5).data), output.shape);
     const gradients = tape.backward([[output, seed]]);
     results.push(await device.readF32(gradients.get(tensors[1])!));
-    for (const t of [...tensors, ...gradients.values(), seed]) t.free();
+    for (const t of [...tensors, ...gradients.values()]) t.free();
     tape.free();
   }
   const largest = results[0].reduce((m, v) => Math.max(m, Math.abs(v)), 0);
@@ -98,6 +98,13 @@ test("the convolution's weight gradient is the same with and without subgroups",
 
 test("the weights' gradient of GPUs, of subgroups and without either agree", async () => {
   const other = await openDevice();
+  const kinds = [{ software: false }, { software: true, subgroupSize: 0 }, device.caps];
+  const agree = ([first, ...rest]: Float32Array[], what: string) => {
+    const largest = first.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+    for (const r of rest)
+      for (const [i, v] of r.entries())
+        assert.ok(Math.abs(v - first[i]) <= 1e-5 * largest, `${what}, [${i}] ${v}, ${first[i]}`);
+  };
   const cases = [
     { x: [2, 17, 23, 4], O: 68, kernel: [7, 7], stride: 2, padding: [3, 3], dilation: 1 },
     { x: [1, 40, 1, 100], O: 140, kernel: [1, 1], stride: 1, padding: [0, 0], dilation: 1 },
@@ -109,7 +116,7 @@ test("the weights' gradient of GPUs, of subgroups and without either agree", asy
     const packed = [Math.ceil(O / 32), form.kernel[0] * form.kernel[1] * shape[3], 32];
     const out = opOf(opCases.find((c) => c.op === "conv2d")!).shape(attrs, [shape, packed, [O]]);
     const results: Float32Array[] = [];
-    for (const kind of [{ software: false }, { software: true, subgroupSize: 0 }, device.caps]) {
+    for (const kind of kinds) {
       Object.assign(other.caps, kind);
       const tensors = [values(shape, 1), values(out, 2), values(packed, 3)].map((v) =>
         other.upload(Float32Array.from(v.data), v.shape),
@@ -117,12 +124,18 @@ test("the weights' gradient of GPUs, of subgroups and without either agree", asy
       const gradient = weightGradient(other, attrs, tensors[0], tensors[1], tensors[2]);
       results.push(await other.readF32(gradient));
     }
-    const largest = results[0].reduce((m, v) => Math.max(m, Math.abs(v)), 0);
-    for (const r of results.slice(1))
-      r.forEach((v, i) => {
-        assert.ok(Math.abs(v - results[0][i]) <= 1e-5 * largest, `${shape} > ${O}, [${i}] ${v}, ${results[0][i]}`);
-      });
+    agree(results, `${shape} > ${O}`);
   }
+  // the same for products of a batch: M is a multiple of no tile
+  const results: Float32Array[] = [];
+  for (const kind of kinds) {
+    Object.assign(other.caps, kind);
+    const tensors = [values([3, 37, 68], 1), values([3, 37, 100], 2)].map((v) =>
+      other.upload(Float32Array.from(v.data), v.shape),
+    );
+    results.push(await other.readF32(batchedWeightGradient(other, tensors[0], tensors[1], [3, 4, 68, 32])));
+  }
+  agree(results, "a batch");
   other.close();
 });
 
@@ -140,23 +153,50 @@ test("a tensor that is used twice gets the sum of both gradients; frozen tensors
   tape.free();
   const frozen = new Tape(device);
   const z = frozen.run(ops.divideRows, [x, d], {});
-  assert.is(frozen.backward([[z, seed]]).size, 0);
+  assert.is(frozen.backward([[z, device.upload(new Float32Array(4), [1, 4])]]).size, 0);
   frozen.free();
-  for (const t of [x, d, seed, ...gradients.values()]) t.free();
+  for (const t of [x, d, ...gradients.values()]) t.free();
 });
 
 test("gradients given beforehand are added to", async () => {
   const x = device.upload(Float32Array.from([1, 2, 3, 4]), [1, 4]);
-  const seed = device.upload(Float32Array.from([5]), [1]);
   const gradients = new Map();
   for (let round = 0; round < 3; round++) {
+    const seed = device.upload(Float32Array.from([5]), [1]);
     const tape = new Tape(device);
     tape.watch(x);
     tape.backward([[tape.run(ops.rowSum, [x], { epsilon: 0 }), seed]], gradients);
     tape.free();
   }
   assert.equal(Array.from(await device.readF32(gradients.get(x)!)), [15, 15, 15, 15]);
-  for (const t of [x, seed, ...gradients.values()]) t.free();
+  for (const t of [x, ...gradients.values()]) t.free();
+});
+
+test("many leaves, some used twice on one tape, get the sum of all their gradients", async () => {
+  // ten sums wait for one another and go in launches of four, of two and of one
+  const leaves = Array.from({ length: 7 }, (_, i) => device.upload(new Float32Array(4 + 400 * i), [1, 4 + 400 * i]));
+  const gradients = new Map();
+  for (let round = 1; round <= 2; round++) {
+    const tape = new Tape(device);
+    tape.watch(...leaves);
+    const used = [...leaves, ...leaves.slice(2, 5)];
+    const seeds = used.map((x, i) => {
+      const seed = device.upload(Float32Array.of(round * 2 ** i), [1]);
+      return [tape.run(ops.rowSum, [x], { epsilon: 0 }), seed] as const;
+    });
+    tape.backward(seeds, gradients);
+    tape.free();
+  }
+  for (const [i, x] of leaves.entries()) {
+    const wanted = 3 * (2 ** i + (i >= 2 && i < 5 ? 2 ** (i + 5) : 0));
+    const got = await device.readF32(gradients.get(x)!);
+    assert.is(got.length, x.elements);
+    assert.ok(
+      got.every((v) => v === wanted),
+      `leaf ${i}: ${got}, expected ${wanted}`,
+    );
+  }
+  for (const t of [...leaves, ...gradients.values()]) t.free();
 });
 
 test("nothing is left in memory", () => assert.is(device.liveBytes, 0));

@@ -47,6 +47,7 @@ for (const c of opCases) {
 }
 
 for (const [op, variant] of [
+  ["batchedMatmul", undefined],
   ["compete", undefined],
   ["conv2d", "winograd"],
 ] as const)

@@ -36,7 +36,7 @@ async function both<A>(op: Op<A>, inputs: readonly Tensor[], attrs: A): Promise<
   const gradients = tape.backward([[output, seed]]);
   const all = (await device.read(output, ...inputs.map((t) => gradients.get(t)!))) as Float32Array[];
   tape.free();
-  free(seed, ...gradients.values());
+  free(...gradients.values());
   return all;
 }
 
@@ -110,7 +110,7 @@ test("the kernels of GPUs, where slices of a workgroup share a region, give what
       const gradients = tape.backward([[output, seed]]);
       results.push((await d.read(output, ...tensors.map((t) => gradients.get(t)!))) as Float32Array[]);
       tape.free();
-      free(...tensors, seed, ...gradients.values());
+      free(...tensors, ...gradients.values());
     }
     results[0].forEach((data, i) => {
       const largest = data.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
@@ -259,7 +259,7 @@ test("gradients of regional GeM pooling with whitening are those of its values",
     console.log(`   ${name}: gradient ${along.toFixed(5)}, differences ${slope.toFixed(5)}`);
     gradient.free();
   }
-  free(map, seed);
+  free(map);
   tape.free();
   store.free();
 });

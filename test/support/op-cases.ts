@@ -66,6 +66,17 @@ function conv(
   return { op: "conv2d", title: `${title} ${N}x${H}x${W}x${C}>${O}`, attrs, inputs, variants };
 }
 
+/** n products of M rows. */
+function products(title: string, [n, M, K]: number[], columns: number): OpCase {
+  const pack = { ...rightMatrix(K, columns), batches: n };
+  const inputs = () => {
+    const right = values([n * K, columns], 2);
+    const packed = { shape: packPanels.shape(pack, [right.shape]), data: packPanels.reference([right], pack) };
+    return [values([n * M, K], 1), packed];
+  };
+  return { op: "batchedMatmul", title: `${title} ${n}x${M}x${K}>${columns}`, attrs: { columns }, inputs };
+}
+
 const none = {};
 
 /** Positive rows as attention is, with zeros in the columns from `columns` on. */
@@ -103,6 +114,20 @@ export const opCases: readonly OpCase[] = [
     attrs: rightTransposed(45, 10),
     inputs: () => [values([45, 10], 1)],
   },
+  {
+    op: "packPanels",
+    title: "a batch of row-major right matrices",
+    attrs: { ...rightMatrix(10, 45), batches: 3 },
+    inputs: () => [values([30, 45], 1)],
+  },
+  {
+    op: "packPanels",
+    title: "a batch of transposed right matrices",
+    attrs: { ...rightTransposed(45, 10), batches: 2 },
+    inputs: () => [values([90, 10], 1)],
+  },
+  products("3 images, few rows", [3, 5, 12], 40),
+  products("2 images, rows and columns over several tiles", [2, 70, 36], 100),
   {
     op: "maxPool",
     title: "3x3 stride 2, odd size",
@@ -180,6 +205,7 @@ export const opCases: readonly OpCase[] = [
     ],
     nmse: 1e-9,
   },
+  { op: "repeatRows", title: "for 3 images", attrs: { times: 3 }, inputs: () => [values([5, 12], 1)] },
   {
     op: "rowNorm",
     title: "L2 norm with epsilon inside",
@@ -213,13 +239,19 @@ export const opCases: readonly OpCase[] = [
   {
     op: "compete",
     title: "5 templates, 7 locations, padding is zero",
-    attrs: { locations: 7, scale: 0.25, epsilon: 1e-8 },
+    attrs: { templates: 5, locations: 7, scale: 0.25, epsilon: 1e-8 },
     inputs: () => [values([5, 8], 1, 4)],
   },
   {
     op: "compete",
+    title: "3 images of 4 templates, each among its own",
+    attrs: { templates: 4, locations: 42, scale: 0.5, epsilon: 1e-8 },
+    inputs: () => [values([12, 44], 1, 4)],
+  },
+  {
+    op: "compete",
     title: "large logits do not overflow",
-    attrs: { locations: 64, scale: 1, epsilon: 1e-8 },
+    attrs: { templates: 9, locations: 64, scale: 1, epsilon: 1e-8 },
     inputs: () => [values([9, 64], 1, 300)],
   },
   {
@@ -268,13 +300,17 @@ export const opCases: readonly OpCase[] = [
     inputs: () => [values([9, 8], 1), list([5], [8, 0, 3, 3, 7])],
     types: [undefined, "u32"],
   },
-  { op: "sliceRows", title: "from the middle", attrs: { first: 2, count: 3 }, inputs: () => [values([7, 3, 2], 1)] },
-  { op: "sliceRows", title: "of one value each", attrs: { first: 4, count: 3 }, inputs: () => [values([7], 1)] },
   {
     op: "weightedSum",
     title: "over blocks of 64",
-    attrs: none,
+    attrs: { images: 1 },
     inputs: () => [values([150, 20], 1), values([150], 2)],
+  },
+  {
+    op: "weightedSum",
+    title: "over blocks of each of 3 images",
+    attrs: { images: 3 },
+    inputs: () => [values([210, 20], 1), values([210], 2)],
   },
   ...poolCases,
 ];

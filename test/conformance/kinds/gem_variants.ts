@@ -92,7 +92,7 @@ async function checkVariant(device: Device, golden: GoldenCase, input: string, v
     const dp = store.parameterGradients(gradients).get("p")!;
     const count = golden.note(`${path}/grad_p`).shape[0];
     checks.push(golden.compare(`${path}/grad_p`, (await device.readF32(dp)).subarray(0, count), slack));
-    for (const t of [seed, dx, dp]) t.free();
+    for (const t of [dx, dp]) t.free();
   }
   map.free();
   tape.free();

@@ -1,0 +1,58 @@
+/** @file Launch of several matrix products of one size, each with its own packed right side: one dispatch for all. */
+import type { Device } from "../device.js";
+import type { Tensor } from "../tensor.js";
+import { workgroupTile } from "./workgroup-tile.js";
+
+/** Small subgroups of software drivers have kernels of their own. */
+export function bySubgroup({ caps }: Device): boolean {
+  return caps.software && (caps.subgroupSize === 4 || caps.subgroupSize === 8);
+}
+
+/** left [n, M, K] · packed [n, panels, K, 32] → output [n, M, N]; only `packed` must have this very shape. */
+export function batchedProduct(device: Device, left: Tensor, packed: Tensor, output: Tensor, label: string): void {
+  const [n, panels, K] = packed.shape;
+  const M = left.elements / n / K;
+  const N = output.elements / n / M;
+  const about = {
+    writes: [output],
+    label: `${label}/${n}x${M}x${K}>${N}`,
+    cost: { flops: 2 * n * M * K * N, bytes: left.bytes + packed.bytes + output.bytes },
+  };
+  if (bySubgroup(device)) {
+    const LANES = device.caps.subgroupSize;
+    const CV = LANES === 4 ? 2 : 1;
+    const ROWS = LANES === 4 || M <= 16 ? 16 : 32;
+    const rowTiles = Math.ceil(M / ROWS);
+    const colTiles = Math.ceil(N / (LANES * CV * 4));
+    device.dispatch({
+      ...about,
+      shader: "conv/batched_product.wgsl",
+      constants: { LANES, CV, ROWS },
+      reads: [left, packed],
+      params: [M, K / 4, N / 4, panels, rowTiles, colTiles, n],
+      groups: n * rowTiles * colTiles,
+    });
+    return;
+  }
+  const tile = workgroupTile(M, N, n);
+  const rowTiles = Math.ceil(M / tile.rows);
+  const colTiles = Math.ceil(N / tile.columns);
+  const zeros = device.zeros(N);
+  device.dispatch({
+    ...about,
+    shader: tile.shader,
+    constants: tile.constants,
+    reads: [left, packed, zeros, zeros],
+    // biome-ignore format: one line for each line of the WGSL struct
+    params: [
+      1, M, K / 4, 1, M, N / 4,
+      1, 1, 1, 1, 0, 0,
+      0, M, 0, colTiles, rowTiles,
+      0, 0, 0, 0, 0,
+      n, (M * K) / 4, panels * K * 8, (M * N) / 4,
+      1, K / 4,
+      0,
+    ],
+    groups: n * rowTiles * colTiles,
+  });
+}
