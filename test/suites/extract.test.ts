@@ -6,6 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Safetensors } from "../../formats/safetensors.js";
 import { type ExtractOptions, extract, findImages } from "../../tasks/extract.js";
+import type { OpenModel } from "../../tasks/open-model.js";
 import { Interrupted, type Progress, silent } from "../../tasks/progress.js";
 import { SCENES, toyTools, VIEWS, writeToyData } from "../support/toy-evaluation.js";
 
@@ -20,14 +21,31 @@ test.before(async () => {
 });
 test.after(() => rmSync(folder, { recursive: true }));
 
-async function run(options: Partial<ExtractOptions>) {
+/** A run that is stopped after so many photos. */
+async function stopAfter(photosDone: number, out: string): Promise<void> {
+  const controller = new AbortController();
+  let seen = 0;
+  const progress: Progress = {
+    note() {},
+    stage: () => ({ advance: () => ++seen === photosDone && controller.abort(), end() {} }),
+  };
+  try {
+    await run({ out, progress, signal: controller.signal });
+    assert.unreachable();
+  } catch (error) {
+    assert.instance(error, Interrupted);
+  }
+  assert.not.ok(existsSync(out));
+}
+
+async function run(options: Partial<ExtractOptions>, precision?: OpenModel["precision"]) {
   const tools = toyTools();
   const all: ExtractOptions = {
     ...{ inputs: [photos], checkpoint: join(folder, "model.pth"), out: join(folder, "out.safetensors") },
     ...{ global: false, progress: silent },
     ...options,
   };
-  const result = await extract(all, (file) => tools.openModel(file, 0));
+  const result = await extract(all, async (file) => ({ ...(await tools.openModel(file, 0)), precision }));
   return { result, file: Safetensors.open(all.out), calls: tools.networks[0].calls };
 }
 
@@ -77,23 +95,21 @@ test("global descriptors are one unit vector a photo", async () => {
 
 test("a stopped run leaves no file, and the next one continues it", async () => {
   const out = join(folder, "stopped.safetensors");
-  const controller = new AbortController();
-  let seen = 0;
-  const progress: Progress = {
-    note() {},
-    stage: () => ({ advance: () => ++seen === 5 && controller.abort(), end() {} }),
-  };
-  try {
-    await run({ out, progress, signal: controller.signal });
-    assert.unreachable();
-  } catch (error) {
-    assert.instance(error, Interrupted);
-  }
-  assert.not.ok(existsSync(out));
+  await stopAfter(5, out);
   const { calls, file } = await run({ out });
   assert.is(calls, IMAGES - 5);
   const whole = (await run({})).file;
   for (const name of whole.names) assert.equal(file.read(name).data, whole.read(name).data, name);
+});
+
+test("half precision is written down, and does not continue what float32 began", async () => {
+  const out = join(folder, "half.safetensors");
+  await stopAfter(5, out);
+  const { calls, file } = await run({ out }, "f16");
+  assert.is(calls, IMAGES);
+  assert.is(file.metadata.precision, "f16");
+  assert.is((await run({})).file.metadata.precision, "f32");
+  assert.is(file.metadata.model_sha256, (await run({})).file.metadata.model_sha256);
 });
 
 test("images, folders and lists may be mixed; what is not there is named", () => {
