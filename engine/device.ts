@@ -177,6 +177,11 @@ export class Device {
     return this.recorder.dispatches;
   }
 
+  /** Bind groups made so far: none are where work repeats. */
+  get bindGroups(): number {
+    return this.recorder.groupsMade;
+  }
+
   /** An uninitialised tensor; it belongs to the innermost scope. */
   empty(shape: readonly number[], dtype: GpuType = "f32", label = "tensor"): Tensor {
     const pool = this.recorderCaptures ? this.scratch : this.memory;
@@ -284,6 +289,11 @@ export class Device {
   /** Reads one float tensor. */
   async readF32(tensor: Tensor): Promise<Float32Array> {
     return (await this.read(tensor))[0] as Float32Array;
+  }
+
+  /** Sends recorded work and does not wait; what fails in it is thrown by the next call that waits. */
+  send(): void {
+    this.recorder.submit();
   }
 
   /** Sends recorded work and waits until the device has done it. */

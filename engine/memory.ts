@@ -19,6 +19,10 @@ export function sizeClass(bytes: number): number {
 }
 
 export class MemoryPool {
+  /**
+   * Waiting blocks by size, the oldest last. It is the one that goes out next, whatever the order in which they came back:
+   * work that repeats gets the same blocks again, and finds the bind groups of its last time.
+   */
   private readonly free = new Map<number, Block[]>();
   private nextId = 1;
   /** Bytes in blocks that are in use. */
@@ -60,7 +64,7 @@ export class MemoryPool {
     this.liveBytes -= block.bytes;
     this.liveBlocks--;
     const list = this.free.get(block.bytes);
-    if (list) list.push(block);
+    if (list) insert(list, block);
     else this.free.set(block.bytes, [block]);
   }
 
@@ -81,6 +85,18 @@ export class MemoryPool {
     this.heldBytes += bytes;
     return { id: this.nextId++, buffer: this.device.createBuffer({ size: bytes, usage }), bytes };
   }
+}
+
+/** Into a list of descending ids. */
+function insert(list: Block[], block: Block): void {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (list[middle].id > block.id) low = middle + 1;
+    else high = middle;
+  }
+  list.splice(low, 0, block);
 }
 
 /** Bytes as text in MiB, for messages. */

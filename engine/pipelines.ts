@@ -2,8 +2,6 @@
 import { DeviceError } from "../base/errors.js";
 import { type Constants, specialise } from "./shader.js";
 
-export type Access = "read" | "write";
-
 export interface Kernel {
   readonly id: number;
   readonly pipeline: GPUComputePipeline;
@@ -26,16 +24,17 @@ export class PipelineCache {
     return this.kernels.size;
   }
 
-  /** The kernel of `shaders/<file>`; compile errors surface at the next `check()` with the WGSL line under a caret. */
-  get(file: string, constants: Constants, access: readonly Access[]): Kernel {
-    const variant = Object.entries(constants)
-      .map(([k, v]) => `${k}=${v}`)
-      .join(",");
-    const label = `${file.replace(".wgsl", "")}${variant ? `/${variant}` : ""}`;
-    const key = `${label}|${access.join()}`;
+  /**
+   * The kernel of `shaders/<file>` with so many bindings to read, then to write; compile errors surface at the next
+   * `check()` with the WGSL line under a caret. Every dispatch asks, so the key is put together in one go.
+   */
+  get(file: string, constants: Constants, reads: number, writes: number): Kernel {
+    let key = file;
+    for (const name in constants) key += `,${name}=${constants[name]}`;
+    key += `|${reads}|${writes}`;
     let kernel = this.kernels.get(key);
     if (!kernel) {
-      kernel = this.compile(file, constants, access, label);
+      kernel = this.compile(file, constants, reads, writes);
       this.kernels.set(key, kernel);
     }
     return kernel;
@@ -47,9 +46,13 @@ export class PipelineCache {
     if (this.failure) throw this.failure;
   }
 
-  private compile(file: string, constants: Constants, access: readonly Access[], label: string): Kernel {
+  private compile(file: string, constants: Constants, reads: number, writes: number): Kernel {
+    const variant = Object.entries(constants)
+      .map(([k, v]) => `${k}=${v}`)
+      .join(",");
+    const label = `${file.replace(".wgsl", "")}${variant ? `/${variant}` : ""}`;
     const code = specialise(file, constants);
-    const layout = this.layoutOf(access);
+    const layout = this.layoutOf(reads, writes);
     this.device.pushErrorScope("validation");
     const module = this.device.createShaderModule({ code, label });
     const pipeline = this.device.createComputePipeline({
@@ -66,8 +69,8 @@ export class PipelineCache {
     return { id: this.kernels.size, pipeline, layout, label };
   }
 
-  private layoutOf(access: readonly Access[]): GPUBindGroupLayout {
-    const key = access.join();
+  private layoutOf(reads: number, writes: number): GPUBindGroupLayout {
+    const key = `${reads} read, ${writes} written`;
     let layout = this.layouts.get(key);
     if (!layout) {
       const visibility = GPUShaderStage.COMPUTE;
@@ -75,10 +78,10 @@ export class PipelineCache {
         label: key,
         entries: [
           { binding: 0, visibility, buffer: { type: "uniform", hasDynamicOffset: true, minBindingSize: 0 } },
-          ...access.map((a, i) => ({
+          ...Array.from({ length: reads + writes }, (_, i) => ({
             binding: i + 1,
             visibility,
-            buffer: { type: a === "read" ? ("read-only-storage" as const) : ("storage" as const) },
+            buffer: { type: i < reads ? ("read-only-storage" as const) : ("storage" as const) },
           })),
         ],
       });

@@ -1,12 +1,12 @@
 /**
  * @file Dispatches become commands here: they are encoded into one open compute pass and submitted at a read-back or
- * when the uniform arena is full. Dawn orders dispatches by buffer, so inputs are bound read-only.
+ * when there are some more of them. Dawn orders dispatches by buffer, so inputs are bound read-only.
  */
-import type { Kernel, PipelineCache } from "./pipelines.js";
-import { type Access, SLOT } from "./pipelines.js";
+import { BindGroups, type Binding, makeGroup } from "./bind-groups.js";
+import { type Kernel, type PipelineCache, SLOT } from "./pipelines.js";
 import type { Cost, Profiler } from "./profiler.js";
 import type { Constants } from "./shader.js";
-import { Tensor, type Window } from "./tensor.js";
+import type { Tensor } from "./tensor.js";
 
 /** A value of the uniform parameters: an integer, or a float marked as such. */
 export type Param = number | { readonly f32: number };
@@ -15,8 +15,8 @@ export type Param = number | { readonly f32: number };
 export interface Dispatch {
   readonly shader: string;
   readonly constants: Constants;
-  readonly reads: readonly (Tensor | Window)[];
-  readonly writes: readonly (Tensor | Window)[];
+  readonly reads: readonly Binding[];
+  readonly writes: readonly Binding[];
   readonly params: readonly Param[];
   /** Workgroups; above 65,535 they spill into a second dimension, kernels number them x + y · 65535. */
   readonly groups: number;
@@ -38,7 +38,8 @@ export interface Step {
 
 const MAX_GRID = 65535;
 const ARENA_SLOTS = 4096;
-const GROUPS_KEPT = 8192;
+/** Launches after which a submit happens: a device begins while the rest is recorded. A submit costs as much as some launches. */
+const SEND_EVERY = 128;
 
 /** Uniform parameters of many dispatches in one buffer, written once before their submit. */
 export class Arena {
@@ -63,10 +64,11 @@ export class Arena {
     const at = (this.used++ * SLOT) / 4;
     if (params.length > SLOT / 4)
       throw new Error(`engine: ${params.length} parameters do not fit a slot of ${SLOT / 4}`);
-    params.forEach((p, i) => {
+    for (let i = 0; i < params.length; i++) {
+      const p = params[i];
       if (typeof p === "number") this.words[at + i] = p;
       else this.floats[at + i] = p.f32;
-    });
+    }
     return at * 4;
   }
 
@@ -83,7 +85,11 @@ export class Recorder {
   private encoder: GPUCommandEncoder | undefined;
   private pass: GPUComputePassEncoder | undefined;
   private readonly arena: Arena;
-  private readonly groups = new Map<string, GPUBindGroup>();
+  /** Launches in the open encoder. */
+  private open = 0;
+  /** What is set in the open pass. */
+  private pipeline: GPUComputePipeline | undefined;
+  private readonly groups: BindGroups;
   /** While set, launches are kept here, with parameters in its own arena, instead of being encoded. */
   private capturing: { steps: Step[]; arena: Arena } | undefined;
   profiler: Profiler | undefined;
@@ -94,6 +100,12 @@ export class Recorder {
     private readonly pipelines: PipelineCache,
   ) {
     this.arena = new Arena(device);
+    this.groups = new BindGroups(device, this.arena.buffer);
+  }
+
+  /** Bind groups that were made, plans' own not counted. */
+  get groupsMade(): number {
+    return this.groups.made;
   }
 
   get pendingWork(): boolean {
@@ -107,11 +119,13 @@ export class Recorder {
       if (this.capturing) throw new Error(`engine: a plan is limited to ${ARENA_SLOTS} dispatches`);
       this.submit();
     }
-    const access: Access[] = [...d.reads.map(() => "read" as const), ...d.writes.map(() => "write" as const)];
-    const kernel = this.pipelines.get(d.shader, d.constants, access);
+    const kernel = this.pipelines.get(d.shader, d.constants, d.reads.length, d.writes.length);
     const step: Step = {
       kernel,
-      group: this.bindGroup(kernel, arena, [...d.reads, ...d.writes]),
+      // a plan keeps its own, which show its arena
+      group: this.capturing
+        ? makeGroup(this.device, kernel, arena.buffer, [...d.reads, ...d.writes])
+        : this.groups.get(kernel, d.reads, d.writes),
       offset: arena.put(d.params),
       x: Math.min(d.groups, MAX_GRID),
       y: Math.ceil(d.groups / MAX_GRID),
@@ -129,10 +143,13 @@ export class Recorder {
     const timestampWrites = this.profiler?.next(step.label, step.cost);
     if (this.profiler) this.endPass();
     this.pass ??= this.encoder.beginComputePass(timestampWrites ? { timestampWrites } : {});
-    this.pass.setPipeline(step.kernel.pipeline);
+    const { pipeline } = step.kernel;
+    if (pipeline !== this.pipeline) this.pass.setPipeline(pipeline);
+    this.pipeline = pipeline;
     this.pass.setBindGroup(0, step.group, [step.offset]);
     this.pass.dispatchWorkgroups(step.x, step.y);
     if (this.profiler) this.endPass();
+    if (++this.open >= SEND_EVERY) this.submit();
   }
 
   copy(from: Tensor, to: GPUBuffer, offset: number): void {
@@ -149,6 +166,7 @@ export class Recorder {
     this.device.queue.submit([this.encoder.finish()]);
     this.arena.reset();
     this.encoder = undefined;
+    this.open = 0;
   }
 
   /** Runs `build` with launches kept instead of encoded, and returns them with the arena that holds their parameters. */
@@ -184,29 +202,6 @@ export class Recorder {
   private endPass(): void {
     this.pass?.end();
     this.pass = undefined;
-  }
-
-  private bindGroup(kernel: Kernel, arena: Arena, bindings: readonly (Tensor | Window)[]): GPUBindGroup {
-    const windows = bindings.map((b) => (b instanceof Tensor ? { tensor: b, offset: 0, bytes: b.bytes } : b));
-    const key = `${kernel.id}|${windows.map((w) => `${w.tensor.storage.id}+${w.offset}:${w.bytes}`).join()}`;
-    const own = arena !== this.arena;
-    const known = own ? undefined : this.groups.get(key);
-    if (known) return known;
-    const group = this.device.createBindGroup({
-      label: kernel.label,
-      layout: kernel.layout,
-      entries: [
-        { binding: 0, resource: { buffer: arena.buffer, size: SLOT } },
-        ...windows.map((w, i) => ({
-          binding: i + 1,
-          resource: { buffer: w.tensor.storage.buffer, offset: w.offset, size: Math.max(4, w.bytes) },
-        })),
-      ],
-    });
-    if (!own) {
-      if (this.groups.size >= GROUPS_KEPT) this.groups.clear();
-      this.groups.set(key, group);
-    }
-    return group;
+    this.pipeline = undefined;
   }
 }

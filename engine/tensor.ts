@@ -11,7 +11,9 @@ export class Tensor {
   base: Tensor = this;
   /** Its data are computed anew at each run of the plan that it was made for. */
   ofPlan = false;
-  private readonly ownForms = new Map<string, Tensor>();
+  /** Made when a form is: most tensors have none. */
+  private ownForms: Map<string, Tensor> | undefined;
+  readonly elements: number;
 
   constructor(
     public shape: readonly number[],
@@ -21,10 +23,7 @@ export class Tensor {
     readonly label: string,
   ) {
     this.block = block;
-  }
-
-  get elements(): number {
-    return this.shape.reduce((n, d) => n * d, 1);
+    this.elements = shape.reduce((n, d) => n * d, 1);
   }
 
   /** Bytes of the data, a multiple of 4. */
@@ -40,6 +39,7 @@ export class Tensor {
 
   /** Other forms of the same data that `Device.derived` keeps; freed with it. */
   get forms(): Map<string, Tensor> {
+    this.base.ownForms ??= new Map();
     return this.base.ownForms;
   }
 
@@ -52,8 +52,8 @@ export class Tensor {
     if (!this.block) return;
     const block = this.block;
     this.block = undefined;
-    for (const form of this.ownForms.values()) form.free();
-    this.ownForms.clear();
+    for (const form of this.ownForms?.values() ?? []) form.free();
+    this.ownForms = undefined;
     this.owner.release(this, block);
   }
 

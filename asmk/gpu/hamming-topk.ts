@@ -1,12 +1,12 @@
 /**
  * @file Brute-force nearest codes by Hamming distance: all codes against many queries, in three kernels (see
- * shaders/asmk/hamming_groups.wgsl). The plain typed-array form, `hammingTopK`, is the twin.
+ * shaders/asmk/hamming_groups.wgsl). Only the neighbours come back. The plain typed-array form, `hammingTopK`, is the twin.
  */
 import { UsageError } from "../../base/errors.js";
 import type { Device } from "../../engine/device.js";
 import { groupsFor } from "../../engine/ops/launch.js";
 import type { Tensor } from "../../engine/tensor.js";
-import { hammingDistance } from "../hamming.js";
+import type { NearestCodes } from "../nearest-codes.js";
 
 /** How keys are computed: in bit slices, or by counting ones with codes handed round a subgroup, or without subgroups. */
 export type HammingKernel = "sliced" | "subgroup" | "plain";
@@ -19,25 +19,18 @@ interface CodeShard {
   readonly planes: Tensor | undefined;
 }
 
-/** Constants of the kernels that make keys. */
+/** Constants of the kernels that measure codes. */
 interface Shape {
   readonly SUBGROUP: number;
   readonly LANES: number;
   readonly PER: number;
 }
 
-/** The nearest codes of each query, nearest first, equal distances by ascending index: queries × k. */
-export interface NearestCodes {
-  readonly k: number;
-  readonly indices: Uint32Array;
-  readonly distances: Uint32Array;
-}
-
 /** Neighbouring codes of which only the least distance is kept at first. */
 const GROUP = 64;
-/** The group's number is the lower 22 bits of a key. */
-const MOST_GROUPS = 2 ** 22;
-const NONE = 0xffffffff;
+/** A key is a distance and below it, in so many bits, the number of a code in its shard. */
+const INDEX_BITS = 22;
+const MOST_GROUPS = 2 ** INDEX_BITS / GROUP;
 /** Groups that one workgroup walks through with its queries in registers. */
 const CHUNK = 16;
 /** Rows of keys that one invocation of the first pick walks through. */
@@ -51,19 +44,6 @@ const SLICED_PER = 3;
 const PLAIN_PER = 4;
 /** Most bytes of keys: 1000 queries × 1,000,000 codes. */
 const KEY_BYTES = 64 * 2 ** 20;
-
-/**
- * The k nearest codes of each query, on the CPU: the measure of the device form.
- * @param length u32 a code
- */
-export function hammingTopK(codes: Uint32Array, queries: Uint32Array, length: number, k: number): NearestCodes {
-  const count = codes.length / length;
-  const keep = Math.min(k, count);
-  const best = new BestCodes(queries.length / length, keep);
-  for (let q = 0; q * length < queries.length; q++)
-    for (let c = 0; c < count; c++) best.offer(q, c, hammingDistance(queries, q, codes, c, length));
-  return best.result();
-}
 
 /** Codes on a device, to be compared with many queries. */
 export class HammingCodes {
@@ -121,19 +101,25 @@ export class HammingCodes {
       );
     const count = queries.length / this.length;
     const keep = Math.min(k, this.count);
-    const best = new BestCodes(count, keep);
     const shape = this.shapeFor(count);
-    const tile = shape.LANES * shape.PER;
-    for (const shard of this.shards) {
-      const groups = Math.ceil(shard.count / GROUP);
-      const tiles = Math.floor(Math.min(KEY_BYTES, this.device.maxBinding) / (groups * tile * 4));
-      const block = Math.max(1, tiles) * tile;
-      for (let first = 0; first < count; first += block) {
-        const some = queries.subarray(first * this.length, (first + block) * this.length);
-        await this.launch(shard, some, keep, shape, first, best);
-      }
-    }
-    return best.result();
+    const block = this.blockQueries(shape, keep);
+    // everything is sent before the first wait, so the device never waits for this thread
+    const reading: Promise<Uint32Array[]>[] = [];
+    for (let first = 0; first < count; first += block)
+      reading.push(this.launch(queries.subarray(first * this.length, (first + block) * this.length), keep, shape));
+    const nearest = { k: keep, indices: new Uint32Array(count * keep), distances: new Uint32Array(count * keep) };
+    (await Promise.all(reading)).forEach((lists, b) => {
+      this.merge(lists, b * block * keep, nearest);
+    });
+    return nearest;
+  }
+
+  /** Queries that are compared at once, whole tiles of them: their codes, keys and lists must each fit a binding. */
+  private blockQueries({ LANES, PER }: Shape, keep: number): number {
+    const tile = LANES * PER;
+    const groups = Math.ceil((this.shards[0]?.count ?? 0) / GROUP);
+    const bytes = 4 * Math.max(groups, keep, this.length);
+    return Math.max(1, Math.floor(Math.min(KEY_BYTES, this.device.maxBinding) / (bytes * tile))) * tile;
   }
 
   /** Lanes are queries: several each, where there are enough. */
@@ -160,48 +146,26 @@ export class HammingCodes {
     return planes;
   }
 
-  /** One shard and one block of queries, whose numbers begin at `first`: keys, the lowest of them, distances. */
-  private async launch(
-    shard: CodeShard,
-    queries: Uint32Array,
-    keep: number,
-    shape: Shape,
-    first: number,
-    best: BestCodes,
-  ): Promise<void> {
+  /** Sends the work of one block of queries; resolves with the lists of nearest codes, as keys, of each shard. */
+  private async launch(queries: Uint32Array, keep: number, shape: Shape): Promise<Uint32Array[]> {
     const { device, length } = this;
     const count = queries.length / length;
     const queryTiles = Math.ceil(count / (shape.LANES * shape.PER));
-    const columns = queryTiles * shape.LANES * shape.PER;
-    const padded = new Uint32Array(columns * length);
-    padded.set(queries);
-    const rows = device.upload(padded, [columns, length], "query codes");
-    const keys = this.keys(shard, rows, queryTiles, shape);
-    const slices = Math.ceil(keys.shape[0] / SLICE);
-    const parts = slices > 1 ? this.pick(keys, SLICE, keep) : keys;
-    const lowest = this.pick(parts, parts.shape[0], keep);
-    const distances = device.empty([count, keep * GROUP], "u32", "distances");
-    device.dispatch({
-      shader: "asmk/hamming_distances.wgsl",
-      constants: { LENGTH: length, GROUP },
-      reads: [shard.codes, rows, lowest],
-      writes: [distances],
-      params: [shard.count, count, columns, keep],
-      groups: groupsFor(distances.elements),
-      label: `hammingDistances/${count}x${keep * GROUP}`,
-      cost: { flops: distances.elements * length * 2, bytes: 4 * distances.elements * (length + 1) },
+    const lists = device.scope(() => {
+      // what fills the last tile is never written, and what comes of it never read
+      const rows = device.empty([queryTiles * shape.LANES * shape.PER, length], "u32", "query codes");
+      device.write(rows, queries);
+      return this.shards.map((shard) =>
+        device.scope(() => {
+          const keys = this.keys(shard, rows, queryTiles, shape);
+          const parts = keys.shape[0] > SLICE ? this.pick(keys, SLICE, keep) : keys;
+          return this.refine(shard, rows, count, this.pick(parts, parts.shape[0], keep), shape);
+        }),
+      );
     });
-    const reading = device.read(lowest, distances);
-    for (const t of new Set([rows, keys, parts, lowest, distances])) t.free();
-    const [lowestData, data] = (await reading) as Uint32Array[];
-    for (let q = 0; q < count; q++) {
-      for (let i = 0; i < keep; i++) {
-        const group = lowestData[i * columns + q] & (MOST_GROUPS - 1);
-        const at = (q * keep + i) * GROUP;
-        for (let c = 0; c < GROUP; c++)
-          if (data[at + c] !== NONE) best.offer(first + q, shard.first + group * GROUP + c, data[at + c]);
-      }
-    }
+    const reading = device.read(...lists);
+    for (const list of lists) list.free();
+    return (await reading) as Uint32Array[];
   }
 
   private keys(shard: CodeShard, queries: Tensor, queryTiles: number, shape: Shape): Tensor {
@@ -232,6 +196,39 @@ export class HammingCodes {
     return keys;
   }
 
+  /** The lowest keys of the codes in the picked groups: queries × keep. */
+  private refine(shard: CodeShard, rows: Tensor, count: number, lowest: Tensor, shape: Shape): Tensor {
+    const [keep, columns] = lowest.shape;
+    const nearest = this.device.empty([count, keep], "u32", "nearest codes");
+    const compared = count * keep * GROUP;
+    this.device.dispatch({
+      shader: "asmk/hamming_refine.wgsl",
+      constants: { LENGTH: this.length, GROUP, KEEP: keep, SUBGROUP: shape.SUBGROUP, THREADS: shape.LANES },
+      reads: [shard.codes, rows, lowest],
+      writes: [nearest],
+      params: [shard.count, count, columns],
+      groups: count,
+      label: `hammingRefine/${count}x${keep * GROUP}>${keep}`,
+      cost: { flops: compared * this.length * 2, bytes: 4 * (compared * this.length + nearest.elements) },
+    });
+    return nearest;
+  }
+
+  /** The lists of all shards as one list a query, from `begin` on. */
+  private merge(lists: readonly Uint32Array[], begin: number, { k, indices, distances }: NearestCodes): void {
+    const heads = new Uint32Array(lists.length);
+    for (let at = 0; at < (lists[0]?.length ?? 0); at++) {
+      if (at % k === 0) heads.fill(at);
+      let best = 0;
+      // of equal distances that of the earlier shard has the lower index
+      for (let s = 1; s < lists.length; s++)
+        if (lists[s][heads[s]] >>> INDEX_BITS < lists[best][heads[best]] >>> INDEX_BITS) best = s;
+      const key = lists[best][heads[best]++];
+      distances[begin + at] = key >>> INDEX_BITS;
+      indices[begin + at] = this.shards[best].first + (key & (2 ** INDEX_BITS - 1));
+    }
+  }
+
   /** The lowest keys of each slice of rows. */
   private pick(keys: Tensor, sliceRows: number, keep: number): Tensor {
     const [rows, columns] = keys.shape;
@@ -257,37 +254,4 @@ function kernelFor(device: Device, length: number, asked?: HammingKernel): Hammi
   if (!(software && subgroupSize >= 4 && subgroupSize <= 16)) return "plain";
   if (asked && asked !== "sliced") return asked;
   return length <= MOST_SLICED ? "sliced" : "subgroup";
-}
-
-/** The best codes so far of each query, by (distance, index). */
-class BestCodes {
-  private readonly indices: Uint32Array;
-  private readonly distances: Uint32Array;
-
-  constructor(
-    queries: number,
-    private readonly k: number,
-  ) {
-    this.indices = new Uint32Array(queries * k).fill(NONE);
-    this.distances = new Uint32Array(queries * k).fill(NONE);
-  }
-
-  offer(query: number, index: number, distance: number): void {
-    const { indices, distances, k } = this;
-    const begin = query * k;
-    let at = begin + k - 1;
-    if (k === 0 || distance > distances[at] || (distance === distances[at] && index > indices[at])) return;
-    for (; at > begin; at--) {
-      const before = distances[at - 1];
-      if (before < distance || (before === distance && indices[at - 1] < index)) break;
-      distances[at] = before;
-      indices[at] = indices[at - 1];
-    }
-    distances[at] = distance;
-    indices[at] = index;
-  }
-
-  result(): NearestCodes {
-    return { k: this.k, indices: this.indices, distances: this.distances };
-  }
 }

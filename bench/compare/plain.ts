@@ -1,5 +1,5 @@
 /** @file Plain JavaScript on typed arrays, one thread. */
-import { hammingTopK } from "../../asmk/gpu/hamming-topk.js";
+import { hammingTopK } from "../../asmk/nearest-codes.js";
 import { cannot, type Prepared } from "./peer.js";
 import type { Work } from "./works.js";
 

@@ -136,7 +136,11 @@ export class NetworkTrainer implements Trainer {
     this.optimiser.step(options, gradients, (name) => rates[groupOf(name)]);
     this.clearGradients();
     this.parts.store.prepare();
-    await this.parts.device.finish();
+    this.parts.device.send();
+  }
+
+  finish(): Promise<void> {
+    return this.parts.device.finish();
   }
 
   /** @throws NumericError naming the first parameter whose gradient is not finite */

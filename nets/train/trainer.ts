@@ -43,8 +43,13 @@ export interface Trainer {
    * @throws NumericError naming the tensor when the loss or a gradient is not finite
    */
   accumulate(images: readonly ImageInput[]): Promise<TupleLoss>;
-  /** One optimiser step with the gradients summed since the last one, which are then cleared. `rates` by group. */
+  /**
+   * One optimiser step with the gradients summed since the last one, which are then cleared. `rates` by group. The device is
+   * told and not waited for: while it computes, the next tuple can be recorded, whose loss waits for all of it.
+   */
   step(options: OptimiserOptions, rates: Readonly<Record<ParameterInfo["group"], number>>): Promise<void>;
+  /** Waits until the device has done everything, for who measures time. */
+  finish(): Promise<void>;
   /** Gradients summed so far, by parameter name. For tests and for watching norms. */
   gradients(): Promise<Map<string, Float32Array>>;
   /** The whole state dict by reference names, running statistics and counters included, in the reference's order. */

@@ -1,9 +1,9 @@
 // Nearest codes by Hamming distance, step 1 of 3: for each query and each group of GROUP neighbouring codes
 //
-//   key[group, query] = (least distance in the group) · 2^22 + group
+//   key[group, query] = (least distance in the group) · 2^22 + number of the group's first code
 //
 // The k nearest codes, ties to the lower index, lie in the k groups with the lowest keys: a code of another group has k
-// groups before it, and each of those holds a code before it. hamming_pick.wgsl finds these groups, hamming_distances.wgsl
+// groups before it, and each of those holds a code before it. hamming_pick.wgsl finds these groups, hamming_refine.wgsl
 // measures their codes. So the hot loop keeps one minimum a query, in a register, whatever k is.
 //
 // Lanes are queries, PER each, whose codes stay in registers; the database streams by. With SUBGROUP = 1 a subgroup loads
@@ -78,7 +78,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
     //# end
     let out = group * p.queryTiles * ${LANES * PER}u + query;
     //# for j in 0..PER
-    keys[out + ${j}u] = (least${j} << 22u) | group;
+    keys[out + ${j}u] = (least${j} << 22u) | (group * ${GROUP}u);
     //# end
   }
 }

@@ -108,7 +108,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
     if (block % 2u == 1u) {
       let out = (block / 2u) * p.queryTiles * ${LANES * PER}u + query;
       //# for j in 0..PER
-      keys[out + ${j}u] = (least${j} << 22u) | (block / 2u);
+      keys[out + ${j}u] = (least${j} << 22u) | (block / 2u * 64u);
       least${j} = 1023u;
       //# end
     }

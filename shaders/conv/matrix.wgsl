@@ -10,12 +10,13 @@ diagnostic(off, chromium.subgroup_matrix_uniformity);
 //   eight halves longer than they need be, so that the eight rows of a matrix that are read at once meet different banks.
 //   While a step is multiplied the next one's values are already on their way into registers.
 //
-// The left side is float32 in memory and rounded on its way; what a half cannot hold becomes its largest value. The right side
-// was packed as halves before (conv/half_weights.wgsl). Matrices give up their elements only to memory: the epilogue goes
+// The left side is float32 in memory and rounded on its way, what a half cannot hold to its largest value; or, where it is read
+// often, halves already (LEFT_HALF, for multiples of eight channels). The right side is halves (conv/halves.wgsl). Matrices give up their elements only to memory: the epilogue goes
 // through 16 × 16 floats a subgroup.
 //
 // Stepping along K, `batches` and the split of K are those of conv/workgroup.wgsl.
 //
+//# const LEFT_HALF = 0
 //# const SR = 4
 //# const SC = 2
 //# const WM = 2
@@ -51,8 +52,12 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
   let part = tid % 4u;
   //# for i in 0..ROWS
   let origin${i} = originOf(row0 + tid / 4u + ${i * THREADS / 4}u);
+  //# if LEFT_HALF
+  var a${i} = vec4u();
+  //# else
   var a${i} = vec4f();
   var b${i} = vec4f();
+  //# end
   //# end
   let lastColumn8 = (p.outC4 + 7u) / 8u * 4u - 1u;
   //# for j in 0..CHUNKS
@@ -86,9 +91,13 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
         let inside = y >= 0 && y < i32(p.inH);
         let at = (origin${i}.z + y) * i32(p.inW * p.inC4) + x + i32(batch * p.batchIn);
         let first = inside && c < runEnd && u32(x) < p.inW * p.inC4;
+        //# if LEFT_HALF
+        a${i} = select(vec4u(), input[select(0u, u32(at) / 2u, first)], first);
+        //# else
         let second = inside && c + 1u < runEnd && u32(x + 1) < p.inW * p.inC4;
         a${i} = select(vec4f(), input[select(0u, u32(at), first)], first);
         b${i} = select(vec4f(), input[select(0u, u32(at + 1), second)], second);
+        //# end
       }
       //# end
       let begin = (run * p.runC4 + c0) * 16u;
@@ -115,8 +124,13 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
     }
     workgroupBarrier();
     //# for i in 0..ROWS
+    //# if LEFT_HALF
+    left[(tid / 4u + ${i * THREADS / 4}u) * 10u + part * 2u] = bitcast<vec4<f16>>(a${i}.xy);
+    left[(tid / 4u + ${i * THREADS / 4}u) * 10u + part * 2u + 1u] = bitcast<vec4<f16>>(a${i}.zw);
+    //# else
     left[(tid / 4u + ${i * THREADS / 4}u) * 10u + part * 2u] = toHalf(a${i});
     left[(tid / 4u + ${i * THREADS / 4}u) * 10u + part * 2u + 1u] = toHalf(b${i});
+    //# end
     //# end
     //# for j in 0..CHUNKS
     right[k${j} * ${BN / 4 + 2}u + inTile${j} * 2u] = bitcast<vec4<f16>>(h${j}.xy);

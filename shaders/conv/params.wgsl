@@ -1,4 +1,5 @@
 //# const HALF = 0
+//# const LEFT_HALF = 0
 // What every convolution kernel is told. Sizes in elements, channels in groups of four (vec4), offsets in vec4s.
 struct Params {
   inH: u32, inW: u32, inC4: u32,
@@ -14,7 +15,11 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
+//# if LEFT_HALF
+@group(0) @binding(1) var<storage, read> input: array<vec4u>;     // eight halves each
+//# else
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
+//# end
 //# if HALF
 @group(0) @binding(2) var<storage, read> weights: array<vec4u>;   // the same panels, as halves
 //# else

@@ -60,7 +60,10 @@ export function trainCases(device: Device, network: string, size: BenchSizes["tu
     pass!.free();
     await device.finish();
   };
-  const adam = () => trainer.step(ADAM, RATES);
+  const adam = async () => {
+    await trainer.step(ADAM, RATES);
+    await device.finish();
+  };
   const named = (what: string, cost: Cost) => ({ section: "train", name: what, cost });
   const tuple = `${count} x ${height}x${width}`;
   return [

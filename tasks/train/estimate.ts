@@ -72,11 +72,14 @@ export async function estimate(session: Omit<TrainSession, "log">, download: Dow
     await trainer.accumulate(images);
     const rates = groupRates(0);
     await trainer.step(settings.optimiser, rates);
+    await trainer.finish();
     const begin = performance.now();
     await trainer.accumulate(images);
+    await trainer.finish();
     const tupleSeconds = secondsSince(begin);
     const stepBegin = performance.now();
     await trainer.step(settings.optimiser, rates);
+    await trainer.finish();
     const stepSeconds = secondsSince(stepBegin);
 
     const network = await trainer.network();

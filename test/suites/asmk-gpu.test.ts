@@ -7,7 +7,6 @@ import { CpuBackend } from "../../asmk/backend.js";
 import { type Codebook, makeCodebook } from "../../asmk/codebook.js";
 import { aggregateOnDevice } from "../../asmk/gpu/aggregate.js";
 import { GpuBackend } from "../../asmk/gpu/backend.js";
-import { HammingCodes, hammingTopK } from "../../asmk/gpu/hamming-topk.js";
 import type { NearestVariant } from "../../asmk/gpu/nearest.js";
 import { ScoreCollector } from "../../asmk/gpu/score-collector.js";
 import { WordTable } from "../../asmk/gpu/word-table.js";
@@ -422,47 +421,6 @@ test("a search that fails while it reads an index leaves nothing behind", async 
       (e: Error) => assert.match(e.message, /the disk is gone/),
     );
   backend.destroy();
-});
-
-for (const length of [1, 2, 3, 4, 6])
-  test(`nearest codes of ${length * 32} bits are the twin's, ties by index`, async () => {
-    const random = new Mt19937(length);
-    const draw = (count: number) => Uint32Array.from({ length: count * length }, () => random.nextU32());
-    for (const [count, queries, k] of [
-      [5000, 37, 10],
-      [64, 3, 64],
-      [65, 40, 1],
-      [1, 1, 5],
-      [6, 4, 3],
-      [20000, 5, 3],
-    ]) {
-      const codes = draw(count);
-      // doubles far apart, which tie
-      codes.copyWithin(Math.max(0, codes.length - 20 * length), 0, 20 * length);
-      const asked = draw(queries);
-      asked.set(codes.subarray(0, length));
-      // what a read beyond the last code could find
-      asked.set(codes.subarray(-length), asked.length - length);
-      if (queries > 2) asked.fill(0, length, 2 * length);
-      for (const d of [device, narrow]) {
-        for (const kernel of [undefined, "subgroup", "plain"] as const) {
-          const own = new HammingCodes(d, codes, length, kernel);
-          assert.equal(await own.topK(asked, k), hammingTopK(codes, asked, length, k), `${count} ${queries} ${k}`);
-          own.free();
-        }
-      }
-    }
-  });
-
-test("nearest codes refuse what they cannot do", async () => {
-  const codes = new HammingCodes(device, new Uint32Array(8), 4);
-  for (const k of [0, 65, 1.5])
-    await codes.topK(new Uint32Array(4), k).then(
-      () => assert.unreachable("expected an error"),
-      (e: Error) => assert.match(e.message, /k from 1 to 64/),
-    );
-  assert.throws(() => new HammingCodes(device, new Uint32Array(7), 4), /rows of 4 u32/);
-  codes.free();
 });
 
 test("at the end nothing is left on the devices", () => {

@@ -4,6 +4,7 @@ import * as assert from "uvu/assert";
 import { openDevice } from "../../engine/device.js";
 import { sizeClass } from "../../engine/memory.js";
 import { run } from "../../engine/op.js";
+import { accumulate } from "../../engine/ops/accumulate.js";
 import { conv2d, forceConvVariant } from "../../engine/ops/conv2d.js";
 import { axisTable } from "../../engine/ops/resize.js";
 import { specialise } from "../../engine/shader.js";
@@ -13,11 +14,14 @@ const device = await openDevice();
 // a pixel row of the largest case fits, hardly any tensor does
 const narrow = await openDevice({ maxBinding: 16384 });
 
+/** Ops that bind their tensors whole and say so; who calls them takes fewer images at a time. */
+const WHOLE = ["packPanels", "gatherRows", "batchedMatmul", "decorrelation"];
+
 test("tensors over the binding limit give the same results in windows", async () => {
   let windowed = 0;
   // with so narrow bindings the filters of Winograd's form fit none, and the direct form adds in another order
   forceConvVariant("subgroup");
-  for (const c of opCases.filter((c) => !c.types && c.op !== "packPanels" && c.op !== "gatherRows")) {
+  for (const c of opCases.filter((c) => !c.types && !WHOLE.includes(c.op))) {
     const inputs = c.inputs();
     const results = [];
     for (const d of [device, narrow]) {
@@ -96,6 +100,48 @@ test("size classes waste at most a quarter and are stable", () => {
     assert.ok(c >= n && c <= Math.max(256, n * 1.25) + 64, `${n} -> ${c}`);
     assert.is(sizeClass(c), c);
   }
+});
+
+test("blocks go out oldest first, whatever the order in which they came back", () => {
+  const pool = () => [1, 2, 3].map(() => device.empty([70_000]));
+  const first = pool();
+  const blocks = first.map((t) => t.storage.id);
+  for (const i of [1, 2, 0]) first[i].free();
+  const again = pool();
+  assert.equal(
+    again.map((t) => t.storage.id),
+    blocks,
+  );
+  for (const t of again) t.free();
+});
+
+test("work that repeats makes no bind groups; other blocks and windows get their own", async () => {
+  const make = (size: number) =>
+    device.scope(() => {
+      const x = device.upload(
+        Float32Array.from({ length: size }, (_, i) => Math.sin(i)),
+        [size / 4, 4],
+      );
+      const y = device.empty([size / 4, 4]);
+      accumulate(device, y, x, true);
+      accumulate(device, y, x);
+      return y;
+    });
+  const results: number[] = [];
+  const made: number[] = [];
+  // 60 and 64 values lie in the same block
+  for (const size of [60, 60, 64, 8192, 64]) {
+    const before = device.bindGroups;
+    const y = make(size);
+    made.push(device.bindGroups - before);
+    results.push((await device.readF32(y))[size - 1]);
+    y.free();
+  }
+  assert.equal(made, [2, 0, 2, 2, 0]);
+  assert.equal(
+    results,
+    [59, 59, 63, 8191, 63].map((i) => 2 * Math.fround(Math.sin(i))),
+  );
 });
 
 test("a wrong shape is told with expected and got", () => {

@@ -6,6 +6,7 @@ import { createInstance } from "../../engine/dawn.js";
 import { openDevice } from "../../engine/device.js";
 import { type Array64, run } from "../../engine/op.js";
 import { conv2d } from "../../engine/ops/conv2d.js";
+import { MATRIX_TILES } from "../../engine/ops/half-product.js";
 import { specialise } from "../../engine/shader.js";
 import { loadNetwork } from "../../nets/load.js";
 import { benchPhoto } from "../../tasks/bench/nets.js";
@@ -88,11 +89,11 @@ test("the kernel for matrix units is valid WGSL in all its tiles", async () => {
   ]).requestAdapter();
   const features = ["shader-f16", "subgroups", "chromium-experimental-subgroup-matrix"] as GPUFeatureName[];
   const gpu = await (adapter as GPUAdapter).requestDevice({ requiredFeatures: features });
-  for (const [SR, SC, WM, WN] of [
-    [4, 2, 2, 4],
-    [2, 2, 2, 2],
-  ]) {
-    const module = gpu.createShaderModule({ code: specialise("conv/matrix.wgsl", { HALF: 1, SR, SC, WM, WN }) });
+  for (const { shader, constants } of MATRIX_TILES.flatMap((tile) => [
+    tile,
+    { ...tile, constants: { ...tile.constants, LEFT_HALF: 1 } },
+  ])) {
+    const module = gpu.createShaderModule({ code: specialise(shader, constants) });
     const { messages } = await module.getCompilationInfo();
     assert.equal(
       messages.filter((m) => m.type === "error").map((m) => m.message),

@@ -6,10 +6,12 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openDevice } from "../../engine/device.js";
 import { loadNetwork } from "../../nets/load.js";
+import { fireTrainer } from "../../nets/train/fire-trainer.js";
 import { parseSet } from "../../tasks/config/override.js";
 import { Interrupted, type Progress, silent } from "../../tasks/progress.js";
 import { openWorkbench } from "../../tasks/train/device-workbench.js";
 import { runTraining } from "../../tasks/train/run.js";
+import { generatedPhoto, generatedState, netParams } from "../support/generated-network.js";
 import { REDUCED, writeToyTraining } from "../support/toy-training.js";
 
 const test = suite("train on device");
@@ -84,6 +86,27 @@ test("a training that is stopped and continued equals an undisturbed one, and it
   } finally {
     device.close();
   }
+});
+
+test("a step like the one before makes no bind groups, takes no memory, and begins a tuple with the weights it left", async () => {
+  const device = await openDevice();
+  const params = netParams({ skip_layer: 3, lit: { T: 2, N: 8, dim: 64 } });
+  const losses = { superfeature: { margin: 1.1, weight: 0.02 }, attention: { weight: 0.1 } };
+  const trainer = fireTrainer(device, generatedState("fire", params), params, "test", losses);
+  const adam = { kind: "adam", beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 1e-4 } as const;
+  const tuple = [1, 1, 2].map((seed) => generatedPhoto(48, 40, seed));
+  const seen: { total: number; made: number; held: number }[] = [];
+  for (let step = 0; step < 5; step++) {
+    const before = device.bindGroups;
+    const { total } = await trainer.accumulate(tuple);
+    await trainer.step(adam, { features: 1e-3, lit: 1e-3, dim_reduction: 0 });
+    seen.push({ total, made: device.bindGroups - before, held: device.heldBytes });
+  }
+  for (const { made, held } of seen.slice(3)) assert.equal({ made, held }, { made: 0, held: seen[2].held });
+  assert.is(new Set(seen.map((s) => s.total)).size, seen.length, "each step changes the loss");
+  trainer.destroy();
+  assert.is(device.liveBytes, 0);
+  device.close();
 });
 
 test.run();

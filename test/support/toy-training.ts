@@ -92,6 +92,8 @@ export class ToyTrainer implements Trainer {
     return { total, terms: { superfeature: total / 2, attention: total / 2 } };
   }
 
+  async finish(): Promise<void> {}
+
   async step(options: OptimiserOptions, rates: Readonly<Record<string, number>>): Promise<void> {
     if (options.kind !== "adam") throw new Error("toy: Adam only");
     const t = ++this.steps;

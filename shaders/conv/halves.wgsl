@@ -1,7 +1,7 @@
-// A packed right operand [panel][k][32] as halves, what they cannot hold as their largest value: each invocation eight columns.
+// Values as halves, what they cannot hold as their largest value: each invocation eight of them.
 struct Params { count: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> packed: array<vec4f>;
+@group(0) @binding(1) var<storage, read> values: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> halves: array<vec4u>;
 
 fn two(a: f32, b: f32) -> u32 { return pack2x16float(clamp(vec2f(a, b), vec2f(-65504.0), vec2f(65504.0))); }
@@ -10,7 +10,7 @@ fn two(a: f32, b: f32) -> u32 { return pack2x16float(clamp(vec2f(a, b), vec2f(-6
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = (wg.x + wg.y * 65535u) * 64u + lane;
   if (i >= p.count) { return; }
-  let a = packed[2u * i];
-  let b = packed[2u * i + 1u];
+  let a = values[2u * i];
+  let b = values[2u * i + 1u];
   halves[i] = vec4u(two(a.x, a.y), two(a.z, a.w), two(b.x, b.y), two(b.z, b.w));
 }

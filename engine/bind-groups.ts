@@ -1,0 +1,106 @@
+/**
+ * @file Bind groups, made once for what they bind. Making one takes longer than all the rest of a dispatch, so they are kept;
+ * and as work repeats (a step of training like the last, a photo like the last), the one that came next last time is tried
+ * before any is looked up.
+ */
+import { type Kernel, SLOT } from "./pipelines.js";
+import { Tensor, type Window } from "./tensor.js";
+
+/** A tensor, or a part of one that is bound alone. */
+export type Binding = Tensor | Window;
+
+interface Kept {
+  readonly group: GPUBindGroup;
+  readonly kernel: Kernel;
+  /** Block, offset and bytes of each binding. */
+  readonly bound: readonly number[];
+  /** What was asked for after this one, last time. */
+  next: Kept | undefined;
+}
+
+/** A step of training asks for some thousand; photos of other sizes for others. */
+const KEPT = 32768;
+
+export class BindGroups {
+  private readonly groups = new Map<string, Kept>();
+  private last: Kept | undefined;
+  /** How many were made so far. */
+  made = 0;
+
+  /** @param uniforms what binding 0 shows a slot of */
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly uniforms: GPUBuffer,
+  ) {}
+
+  /** The group for a kernel that binds `reads`, then `writes`, as 1, 2, … */
+  get(kernel: Kernel, reads: readonly Binding[], writes: readonly Binding[]): GPUBindGroup {
+    const { last } = this;
+    const guess = last?.next;
+    const kept = guess && fits(guess, kernel, reads, writes) ? guess : this.find(kernel, [...reads, ...writes]);
+    if (last) last.next = kept;
+    this.last = kept;
+    return kept.group;
+  }
+
+  /** Forgets all, after blocks were destroyed. */
+  clear(): void {
+    this.groups.clear();
+    this.last = undefined;
+  }
+
+  private find(kernel: Kernel, bindings: readonly Binding[]): Kept {
+    const bound = bindings.flatMap(placeOf);
+    const key = `${kernel.id}:${bound.join()}`;
+    let kept = this.groups.get(key);
+    if (!kept) {
+      if (this.groups.size >= KEPT) this.clear();
+      this.made++;
+      kept = { group: makeGroup(this.device, kernel, this.uniforms, bindings), kernel, bound, next: undefined };
+      this.groups.set(key, kept);
+    }
+    return kept;
+  }
+}
+
+/** A group that its caller keeps. */
+export function makeGroup(
+  device: GPUDevice,
+  kernel: Kernel,
+  uniforms: GPUBuffer,
+  bindings: readonly Binding[],
+): GPUBindGroup {
+  return device.createBindGroup({
+    label: kernel.label,
+    layout: kernel.layout,
+    entries: [
+      { binding: 0, resource: { buffer: uniforms, size: SLOT } },
+      ...bindings.map((b, i) => {
+        const [, offset, bytes] = placeOf(b);
+        const { buffer } = (b instanceof Tensor ? b : b.tensor).storage;
+        return { binding: i + 1, resource: { buffer, offset, size: Math.max(4, bytes) } };
+      }),
+    ],
+  });
+}
+
+/** Block, offset and bytes. */
+function placeOf(b: Binding): [block: number, offset: number, bytes: number] {
+  return b instanceof Tensor ? [b.storage.id, 0, b.bytes] : [b.tensor.storage.id, b.offset, b.bytes];
+}
+
+function fits({ kernel: its, bound }: Kept, kernel: Kernel, reads: readonly Binding[], writes: readonly Binding[]) {
+  return its === kernel && match(bound, 0, reads) && match(bound, reads.length * 3, writes);
+}
+
+/** Are these what is bound from `at` on? The counts are equal: they belong to the kernel. */
+function match(bound: readonly number[], at: number, bindings: readonly Binding[]): boolean {
+  for (let i = 0; i < bindings.length; i++, at += 3) {
+    const b = bindings[i];
+    const whole = b instanceof Tensor;
+    const tensor = whole ? b : b.tensor;
+    if (bound[at] !== tensor.storage.id || bound[at + 1] !== (whole ? 0 : b.offset) || bound[at + 2] !== b.bytes)
+      return false;
+  }
+  return true;
+}
