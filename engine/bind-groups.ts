@@ -1,7 +1,7 @@
 /**
- * @file Bind groups, made once for what they bind. Making one takes longer than all the rest of a dispatch, so they are kept;
- * and as work repeats (a step of training like the last, a photo like the last), the one that came next last time is tried
- * before any is looked up.
+ * @file Bind groups, made once for what they bind. Making one takes longer than all the rest of a dispatch, so they are kept.
+ * And as work repeats (a step of training like the last, a photo like the last), what was asked for is written down in order:
+ * behind where the present one stood last time stands the one that will be wanted next, most likely. Only else it is looked up.
  */
 import { type Kernel, SLOT } from "./pipelines.js";
 import { Tensor, type Window } from "./tensor.js";
@@ -14,16 +14,22 @@ interface Kept {
   readonly kernel: Kernel;
   /** Block, offset and bytes of each binding. */
   readonly bound: readonly number[];
-  /** What was asked for after this one, last time. */
-  next: Kept | undefined;
+  /** Where in the trail it stood last. */
+  at: number;
 }
 
 /** A step of training asks for some thousand; photos of other sizes for others. */
-const KEPT = 32768;
+const KEPT = 2 ** 15;
+/** Gets that are remembered, more than a step of several tuples has. A power of two. */
+const TRAIL = 2 ** 16;
 
 export class BindGroups {
   private readonly groups = new Map<string, Kept>();
-  private last: Kept | undefined;
+  /** What was asked for, round and round. */
+  private readonly trail: Kept[] = [];
+  private count = 0;
+  /** Where the next one is expected. Whatever stands there is checked, so it may be long outdated. */
+  private expected = 0;
   /** How many were made so far. */
   made = 0;
 
@@ -35,18 +41,23 @@ export class BindGroups {
 
   /** The group for a kernel that binds `reads`, then `writes`, as 1, 2, … */
   get(kernel: Kernel, reads: readonly Binding[], writes: readonly Binding[]): GPUBindGroup {
-    const { last } = this;
-    const guess = last?.next;
-    const kept = guess && fits(guess, kernel, reads, writes) ? guess : this.find(kernel, [...reads, ...writes]);
-    if (last) last.next = kept;
-    this.last = kept;
+    let kept: Kept | undefined = this.trail[this.expected % TRAIL];
+    if (!kept || !fits(kept, kernel, reads, writes)) {
+      kept = this.find(kernel, [...reads, ...writes]);
+      this.expected = kept.at;
+    }
+    this.expected++;
+    kept.at = this.count++;
+    this.trail[kept.at % TRAIL] = kept;
     return kept.group;
   }
 
   /** Forgets all, after blocks were destroyed. */
   clear(): void {
     this.groups.clear();
-    this.last = undefined;
+    this.trail.length = 0;
+    this.count = 0;
+    this.expected = 0;
   }
 
   private find(kernel: Kernel, bindings: readonly Binding[]): Kept {
@@ -56,7 +67,7 @@ export class BindGroups {
     if (!kept) {
       if (this.groups.size >= KEPT) this.clear();
       this.made++;
-      kept = { group: makeGroup(this.device, kernel, this.uniforms, bindings), kernel, bound, next: undefined };
+      kept = { group: makeGroup(this.device, kernel, this.uniforms, bindings), kernel, bound, at: this.count };
       this.groups.set(key, kept);
     }
     return kept;

@@ -199,8 +199,8 @@ export class Device {
     return tensor;
   }
 
-  /** Overwrites a tensor's data, in order with the work around it. */
-  write(tensor: Tensor, data: Float32Array | Uint32Array | Uint8Array): void {
+  /** Overwrites a tensor's data from byte `offset` (a multiple of 4) on, in order with the work around it. */
+  write(tensor: Tensor, data: Float32Array | Uint32Array | Uint8Array, offset = 0): void {
     if (!this.recorderCaptures) this.recorder.submit();
     let bytes: Uint8Array<ArrayBufferLike> = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     // Dawn wants multiples of four bytes, and refuses views of shared memory
@@ -209,7 +209,7 @@ export class Device {
       padded.set(bytes);
       bytes = padded;
     }
-    this.gpu.queue.writeBuffer(tensor.storage.buffer, 0, bytes as Uint8Array<ArrayBuffer>);
+    this.gpu.queue.writeBuffer(tensor.storage.buffer, offset, bytes as Uint8Array<ArrayBuffer>);
   }
 
   /** `count` zeros, shared by all who need them; not to be freed or written. */

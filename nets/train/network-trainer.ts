@@ -209,11 +209,11 @@ export class NetworkTrainer implements Trainer {
     const [{ width, height, data: first }] = images;
     const n = images.length;
     const [mean, std] = runtime.meanStd;
-    const all = first instanceof Float32Array ? new Float32Array(n * first.length) : new Uint8Array(n * first.length);
-    for (const [i, { data }] of images.entries()) all.set(data, i * first.length);
     const outputs: Tensor[] = [];
     device.scope(() => {
-      const pixels = device.upload(all, first instanceof Float32Array ? [n, height, width, 4] : [all.length]);
+      const pixels = uploadAll(device, images).reshape(
+        first instanceof Float32Array ? [n, height, width, 4] : [n * first.length],
+      );
       // below one another they are one tall photo
       const x =
         first instanceof Float32Array
@@ -238,6 +238,22 @@ export class NetworkTrainer implements Trainer {
     this.leafGradients = new Map();
     this.parameterGradients = undefined;
   }
+}
+
+/** Images of one size and type, one behind the other. */
+function uploadAll(device: Device, images: readonly ImageInput[]): Tensor {
+  const { data: first } = images[0];
+  const count = images.length * first.length;
+  const { byteLength } = first;
+  // a write begins at a multiple of four bytes, which photos of few sizes do not have
+  if (byteLength % 4 === 0) {
+    const pixels = device.empty([count], first instanceof Float32Array ? "f32" : "u8", "images");
+    for (const [i, { data }] of images.entries()) device.write(pixels, data, i * byteLength);
+    return pixels;
+  }
+  const all = new Uint8Array(count);
+  for (const [i, { data }] of images.entries()) all.set(data, i * first.length);
+  return device.upload(all, [count], "images");
 }
 
 /** One of the equal parts of an array, in place. */
