@@ -147,7 +147,7 @@ export class Lit {
   /** Those of the learned templates [N, D], the same for every image. */
   private firstQueries(exec: Exec): Tensor {
     const { tensor } = this.templates;
-    return exec.ofWeights(tensor, "queries", () => this.queries(exec, tensor));
+    return exec.ofWeights(tensor, `queries/${exec.device.precision}`, () => this.queries(exec, tensor));
   }
 
   private norm(exec: Exec, which: keyof typeof this.norms, rows: Tensor): Tensor {

@@ -67,14 +67,16 @@ const whole = (tensor: Tensor): Window => ({ tensor, offset: 0, bytes: tensor.by
 function launch(device: Device, pairs: readonly Pair[], copy: boolean): void {
   const params: number[] = [];
   let groups = 0;
+  const words = pairs.some((p) => p.target.bytes % 16 !== 0);
   for (const { bytes } of pairs.map((p) => p.target)) {
-    groups += groupsFor(Math.ceil(bytes / 16));
-    params.push(groups, bytes / 4);
+    const count = bytes / (words ? 4 : 16);
+    groups += groupsFor(count);
+    params.push(groups, count);
   }
   const bytes = pairs.reduce((sum, { target }) => sum + target.bytes, 0);
   device.dispatch({
     shader: "train/accumulate.wgsl",
-    constants: { COPY: copy ? 1 : 0, PAIRS: pairs.length },
+    constants: { COPY: copy ? 1 : 0, PAIRS: pairs.length, WORDS: words ? 1 : 0 },
     reads: pairs.map((p) => p.addend),
     writes: pairs.map((p) => p.target),
     params,

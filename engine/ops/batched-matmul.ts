@@ -1,6 +1,6 @@
 /**
- * @file Matrix products of a batch: each image's rows times its own packed right operand. LIT's products of queries with
- * keys and of attention with values are such.
+ * @file Matrix products of a batch: each image's rows times its own packed right operand, in float32. LIT's products of
+ * queries with keys and of attention with values are such, in training.
  */
 import type { Exec } from "../exec.js";
 import { expect, type Op, size } from "../op.js";

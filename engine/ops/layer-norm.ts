@@ -2,7 +2,7 @@
 import { expect, type Op, size } from "../op.js";
 import { rowStrips, windowOf } from "../windows.js";
 import { rowReduction } from "./launch.js";
-import { columnSum } from "./reduce-columns.js";
+import { normedColumnSums } from "./reduce-columns.js";
 
 export interface LayerNormAttrs {
   readonly epsilon: number;
@@ -67,8 +67,9 @@ export const layerNorm: Op<LayerNormAttrs> = {
       label: `layerNormGradient/${R}x${C}`,
       cost: { flops: 16 * R * C, bytes: 12 * R * C },
     });
-    const dWeight = needed[1] ? columnSum(device, outputGradient, C, { b: x, statistics }) : null;
-    return [dx, dWeight, needed[2] ? columnSum(device, outputGradient, C) : null];
+    if (!needed[1] && !needed[2]) return [dx, null, null];
+    const [dBias, dWeight] = normedColumnSums(device, outputGradient, x, statistics);
+    return [dx, dWeight, dBias];
   },
   cost: (_a, [x]) => ({ flops: 8 * size(x), bytes: 8 * size(x) }),
 };

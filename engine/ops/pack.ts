@@ -84,6 +84,7 @@ export const packPanels: Op<PackAttrs> = {
     const covered = batches * a.columns * a.channels * a.taps;
     expect(covered === source.elements, "packPanels", "elements of a source with a gradient", source.elements, covered);
     const gradient = device.empty(source.shape, "f32", "unpacked gradient");
+    const count = batches * a.taps * a.channels * Math.ceil(a.columns / 4);
     device.dispatch({
       shader: "conv/unpack.wgsl",
       constants: {},
@@ -91,9 +92,9 @@ export const packPanels: Op<PackAttrs> = {
       writes: [gradient],
       params: [
         ...[a.taps, a.channels, padded(a), a.columns, a.columnStride, a.channelStride, a.tapStride],
-        ...[covered, covered / batches],
+        ...[count, covered / batches],
       ],
-      groups: Math.ceil(covered / 64),
+      groups: Math.ceil(count / 64),
       label: `unpack/${source.shape.join("x")}`,
       cost: { flops: 0, bytes: 8 * covered },
     });

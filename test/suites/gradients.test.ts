@@ -7,6 +7,7 @@ import * as assert from "uvu/assert";
 import { openDevice } from "../../engine/device.js";
 import { forceConvVariant } from "../../engine/ops/conv2d.js";
 import { batchedWeightGradient, weightGradient } from "../../engine/ops/conv2d-weight-gradient.js";
+import { columnSum, normedColumnSums } from "../../engine/ops/reduce-columns.js";
 import { ops } from "../../engine/ops/table.js";
 import { Tape } from "../../engine/tape.js";
 import { choicesByCapability } from "../../engine/tuning/choices.js";
@@ -170,6 +171,33 @@ test("gradients given beforehand are added to", async () => {
   }
   assert.equal(Array.from(await device.readF32(gradients.get(x)!)), [15, 15, 15, 15]);
   for (const t of [x, ...gradients.values()]) t.free();
+});
+
+test("column sums: plain and those of layer norm's weight, on software drivers and on GPUs", async () => {
+  const [R, C] = [4500, 36];
+  const dy = values([R, C], 1);
+  const x = values([R, C], 2);
+  const statistics = values([R, 2], 3);
+  const plain = new Float64Array(C);
+  const normed = new Float64Array(C);
+  for (let i = 0; i < R * C; i++) {
+    const [mean, scale] = statistics.data.subarray(2 * Math.floor(i / C));
+    plain[i % C] += dy.data[i];
+    normed[i % C] += dy.data[i] * (x.data[i] - mean) * scale;
+  }
+  for (const software of [true, false]) {
+    const d = Object.assign(Object.create(device), { caps: { ...device.caps, software } }) as typeof device;
+    const tensors = [dy, x, statistics].map(({ data, shape }) => d.upload(Float32Array.from(data), shape));
+    const sums = [...normedColumnSums(d, tensors[0], tensors[1], tensors[2]), columnSum(d, tensors[0], C)];
+    const got = (await d.read(...sums)) as Float32Array[];
+    for (const [k, wanted] of [plain, normed, plain].entries())
+      for (const [c, v] of wanted.entries())
+        assert.ok(
+          Math.abs(got[k][c] - v) < 1e-4,
+          `software ${software}, ${k}, column ${c}: ${got[k][c]}, expected ${v}`,
+        );
+    for (const t of [...tensors, ...sums]) t.free();
+  }
 });
 
 test("many leaves, some used twice on one tape, get the sum of all their gradients", async () => {

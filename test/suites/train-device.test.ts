@@ -6,8 +6,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openDevice } from "../../engine/device.js";
 import { loadNetwork } from "../../nets/load.js";
-import { runtimeOf } from "../../nets/params.js";
+import { parseNetParams, runtimeOf } from "../../nets/params.js";
 import { fireTrainer } from "../../nets/train/fire-trainer.js";
+import { initialState } from "../../nets/weights/initial.js";
 import { parseSet } from "../../tasks/config/override.js";
 import { Interrupted, type Progress, silent } from "../../tasks/progress.js";
 import { openWorkbench } from "../../tasks/train/device-workbench.js";
@@ -108,6 +109,48 @@ test("a step like the one before makes no bind groups, takes no memory, and begi
   trainer.destroy();
   assert.is(device.liveBytes, 0);
   device.close();
+});
+
+test("a batch whose attention exceeds a binding is divided, and gives the same gradients", async () => {
+  const lit = { T: 1, N: 512, dim: 64 };
+  const model = parseNetParams({ architecture: "resnet18", skip_layer: 3, dim_reduction: { dim: 32 }, lit }, "test");
+  const images = Array.from({ length: 4 }, (_, k) => ({
+    width: 64,
+    height: 64,
+    data: Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * (31 + k)) % 251),
+  }));
+  const losses = { superfeature: { temperature: 0.1, weight: 1 }, attention: { weight: 1 } };
+  const results: Map<string, Float32Array>[] = [];
+  const waits: number[] = [];
+  // an image has 256 KiB of the stem and 512 KiB of attention
+  for (const maxBinding of [2 ** 23, 1.1 * 2 ** 20]) {
+    const device = await openDevice({ maxBinding });
+    const trainer = fireTrainer(device, initialState("fire", model, 1), model, "test", losses);
+    const read = device.read.bind(device);
+    let reads = 0;
+    device.read = (...tensors) => {
+      reads++;
+      return read(...tensors);
+    };
+    await trainer.accumulate(images);
+    waits.push(reads);
+    results.push(await trainer.gradients());
+    trainer.destroy();
+    assert.is(device.liveBytes, 0);
+    device.close();
+  }
+  assert.equal(waits, [1, 2]);
+  const largestOf = (values: Float32Array) => values.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+  const largestOfAll = Math.max(...[...results[0].values()].map(largestOf));
+  for (const [name, whole] of results[0]) {
+    const divided = results[1].get(name)!;
+    // that of norm_templates.bias is zero but for rounding
+    const allowed = 1e-4 * largestOf(whole) + 1e-7 * largestOfAll;
+    assert.ok(
+      whole.every((v, i) => Math.abs(v - divided[i]) <= allowed),
+      `${name} ${largestOf(whole)} of ${largestOfAll}`,
+    );
+  }
 });
 
 test("photos of any size, as bytes or normalised, give the same loss", async () => {
