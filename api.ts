@@ -50,7 +50,7 @@ export { RandomStream } from "./data/tuples/stream.js";
 // ── networks on a device
 export type { Capabilities } from "./engine/adapter.js";
 export { listAdapters } from "./engine/adapter.js";
-export { Device, type DeviceOptions, openDevice } from "./engine/device.js";
+export { Device, type DeviceOptions, openDevice, type Precision } from "./engine/device.js";
 export type { ProfileRow } from "./engine/profiler.js";
 export type { Choices } from "./engine/tuning/choices.js";
 export { openTuned, type TunedOptions } from "./engine/tuning/open.js";
@@ -85,6 +85,7 @@ export { type DeviceInfo, listDevices } from "./tasks/devices.js";
 export type { DatasetResult, EvalResult } from "./tasks/evaluate/results.js";
 export { type EvalOptions, type EvalTools, runEvaluation } from "./tasks/evaluate/run.js";
 export { type ExtractOptions, type ExtractResult, extract } from "./tasks/extract.js";
+export { type HalfPrecisionError, halfPrecisionError, halfPrecisionText } from "./tasks/half-precision.js";
 export { type Inspection, inspectFile } from "./tasks/inspect.js";
 // ── metrics
 export {
