@@ -45,9 +45,14 @@ export function batchedWeightGradient(
  * The kernel for a device: x, dz → partial sums [chunks, …packedShape]. The chunks are as many as the device can use, or
  * `images`: then each is an image's sum.
  */
-function kernelOf({ caps }: Device) {
-  if (!caps.software) return inTiles;
-  return caps.subgroupSize === 4 || caps.subgroupSize === 8 ? alongRows : overPixels;
+function kernelOf(device: Device) {
+  if (!device.caps.software) return inTiles;
+  return bySubgroup(device) ? alongRows : overPixels;
+}
+
+/** Taps as two of the kernels see them, and the values of a run of input: a row of taps is one run where it is contiguous. */
+function runsOf({ kernel, dilation }: Conv2dAttrs, C: number): { taps: readonly [number, number]; run: number } {
+  return dilation === 1 ? { taps: [kernel[0], 1], run: kernel[1] * C } : { taps: kernel, run: C };
 }
 
 /** The subgroup kernel. The pixels of a 1×1 convolution have no rows of their own and are cut into rows that suit. */
@@ -63,9 +68,7 @@ function alongRows(
   const [, OH, OW, O] = dz.shape;
   const LANES = device.caps.subgroupSize;
   const CV = LANES === 4 ? 2 : 1;
-  const merged = a.dilation === 1;
-  const taps = merged ? ([a.kernel[0], 1] as const) : a.kernel;
-  const run = merged ? a.kernel[1] * C : C;
+  const { taps, run } = runsOf(a, C);
   const tiles = [Math.ceil(run / (LANES * 4)), Math.ceil(O / PANEL)] as const;
   const pixels = N * OH * OW;
   const work = Math.ceil(pixels / LEAST_CHUNK);
@@ -98,9 +101,7 @@ function inTiles(
 ): Tensor {
   const [N, H, W, C] = x.shape;
   const [, OH, OW, O] = dz.shape;
-  const merged = a.dilation === 1;
-  const taps = merged ? ([a.kernel[0], 1] as const) : a.kernel;
-  const run = merged ? a.kernel[1] * C : C;
+  const { taps, run } = runsOf(a, C);
   const tiles = [Math.ceil(run / 64), Math.ceil(O / 64)] as const;
   const pixels = N * OH * OW;
   const work = Math.ceil(pixels / 256);

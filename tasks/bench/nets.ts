@@ -31,7 +31,7 @@ export const NETWORKS: Readonly<Record<string, { kind: "fire" | "how"; params: N
   "HOW r18": { kind: "how", params: how("resnet18", 0) },
   "HOW r50": { kind: "how", params: how("resnet50", 1) },
   "FIRe r50": { kind: "fire", params: fire("resnet50", 1, { T: 6, N: 256, dim: 1024 }) },
-  /** The trunk and LIT of configs/train_fire_tiny.yml. */
+  /** What the section "train" takes through a step. */
   "FIRe tiny": { kind: "fire", params: fire("resnet18", 1, { T: 3, N: 64, dim: 256 }, 64) },
   "FIRe mini": { kind: "fire", params: fire("resnet18", 3, { T: 2, N: 8, dim: 16 }) },
 };
