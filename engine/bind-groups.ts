@@ -4,6 +4,7 @@
  * behind where the present one stood last time stands the one that will be wanted next, most likely. Only else it is looked up.
  */
 import { type Kernel, SLOT } from "./pipelines.js";
+import { Sheet } from "./sheet.js";
 import { Tensor, type Window } from "./tensor.js";
 
 /** A tensor, or a part of one that is bound alone. */
@@ -88,8 +89,9 @@ export function makeGroup(
       { binding: 0, resource: { buffer: uniforms, size: SLOT } },
       ...bindings.map((b, i) => {
         const [, offset, bytes] = placeOf(b);
-        const { buffer } = (b instanceof Tensor ? b : b.tensor).storage;
-        return { binding: i + 1, resource: { buffer, offset, size: Math.max(4, bytes) } };
+        const { store } = (b instanceof Tensor ? b : b.tensor).storage;
+        const resource = store instanceof Sheet ? store.view : { buffer: store, offset, size: Math.max(4, bytes) };
+        return { binding: i + 1, resource };
       }),
     ],
   });

@@ -5,7 +5,7 @@
 import { DeviceError } from "../base/errors.js";
 import { type Capabilities, capabilitiesOf, chooseAdapter, MATRIX_FEATURE } from "./adapter.js";
 import { settled } from "./dawn.js";
-import { type Block, MemoryPool, mib, sizeClass } from "./memory.js";
+import { type Block, type BlockKind, MemoryPool, mib, sizeClass } from "./memory.js";
 import { PipelineCache } from "./pipelines.js";
 import { Plan, PlanCache } from "./plan.js";
 import { type ProfileRow, Profiler } from "./profiler.js";
@@ -209,7 +209,7 @@ export class Device {
       padded.set(bytes);
       bytes = padded;
     }
-    this.gpu.queue.writeBuffer(tensor.storage.buffer, offset, bytes as Uint8Array<ArrayBuffer>);
+    this.gpu.queue.writeBuffer(tensor.buffer, offset, bytes as Uint8Array<ArrayBuffer>);
   }
 
   /** `count` zeros, shared by all who need them; not to be freed or written. */
@@ -218,7 +218,7 @@ export class Device {
       const bytes = Math.max(2 ** 18, sizeClass(count * 4));
       const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
       // WebGPU clears fresh buffers; an outgrown one may still be bound by plans, so it is left to them
-      this.zeroBlock = { id: -bytes, bytes, buffer: this.gpu.createBuffer({ label: "zeros", size: bytes, usage }) };
+      this.zeroBlock = { id: -bytes, bytes, store: this.gpu.createBuffer({ label: "zeros", size: bytes, usage }) };
     }
     return new Tensor([count], "f32", this.zeroBlock, { release: () => {} }, "zeros");
   }
@@ -244,6 +244,19 @@ export class Device {
     } finally {
       this.constants = constants;
     }
+  }
+
+  /** A copy of float32 data in a texture, for kernels that bind it with `Dispatch.sheets`. */
+  toSheet(source: Tensor): Tensor {
+    const pool = this.recorderCaptures ? this.scratch : this.memory;
+    const sheet = this.adopt(pool, source.shape, "f32", source.label, undefined, "sheet");
+    this.recorder.fill(source, sheet);
+    return sheet;
+  }
+
+  /** The tensor itself where it is in a texture, else its copy in one, kept as a form of it. */
+  sheetOf(source: Tensor): Tensor {
+    return source.inSheet ? source : this.derived(source, "sheet", () => this.toSheet(source));
   }
 
   dispatch(d: Dispatch): void {
@@ -385,9 +398,16 @@ export class Device {
     return this.constants !== undefined;
   }
 
-  private adopt(pool: MemoryPool, shape: readonly number[], dtype: GpuType, label: string, owner?: Tensor[]): Tensor {
+  private adopt(
+    pool: MemoryPool,
+    shape: readonly number[],
+    dtype: GpuType,
+    label: string,
+    owner?: Tensor[],
+    kind?: BlockKind,
+  ): Tensor {
     const count = shape.reduce((n, d) => n * d, 1);
-    const block = pool.take(dtype === "u8" ? count : count * 4, label);
+    const block = pool.take(dtype === "u8" ? count : count * 4, label, kind);
     const tensor = new Tensor(shape, dtype, block, { release: (_t: Tensor, b: Block) => pool.give(b) }, label);
     tensor.ofPlan = pool === this.scratch;
     if (owner) owner.push(tensor);

@@ -1,15 +1,19 @@
 /**
  * @file GPU memory by hand. Garbage collection frees GPU buffers far too late, so buffers come from a pool of size
  * classes and go back when their tensor is freed. Live bytes and the peak are counted; a test proves they return to zero.
+ * Textures for data that a software driver reads faster from there (engine/sheet.ts) come from the same pool.
  */
 import { DeviceError } from "../base/errors.js";
+import { Sheet, sheetClass } from "./sheet.js";
 
-/** One GPU buffer of the pool. `bytes` is its capacity, a size class. */
+/** One GPU buffer or texture of the pool. `bytes` is its capacity, a size class. */
 export interface Block {
   readonly id: number;
-  readonly buffer: GPUBuffer;
   readonly bytes: number;
+  readonly store: GPUBuffer | Sheet;
 }
+
+export type BlockKind = "buffer" | "sheet";
 
 /** Four classes an octave: at most a quarter is wasted, and sizes that nearly match share blocks. */
 export function sizeClass(bytes: number): number {
@@ -23,7 +27,7 @@ export class MemoryPool {
    * Waiting blocks by size, the oldest last. It is the one that goes out next, whatever the order in which they came back:
    * work that repeats gets the same blocks again, and finds the bind groups of its last time.
    */
-  private readonly free = new Map<number, Block[]>();
+  private readonly free = new Map<string, Block[]>();
   private nextId = 1;
   /** Bytes in blocks that are in use. */
   liveBytes = 0;
@@ -42,17 +46,17 @@ export class MemoryPool {
   ) {}
 
   /** A block of at least `bytes`. @throws DeviceError (OUT_OF_MEMORY) beyond the largest buffer of the device. */
-  take(bytes: number, label: string): Block {
-    const size = sizeClass(bytes);
+  take(bytes: number, label: string, kind: BlockKind = "buffer"): Block {
+    const size = kind === "buffer" ? sizeClass(bytes) : sheetClass(bytes);
     if (size > this.maxBuffer)
       throw new DeviceError(
         "OUT_OF_MEMORY",
         `engine: ${label} needs ${mib(bytes)}, the device's largest buffer is ${mib(this.maxBuffer)} — use smaller images or scales`,
       );
-    const list = this.free.get(size);
+    const list = this.free.get(`${kind} ${size}`);
     const reused = list?.pop();
     if (!reused && this.heldBytes + size > this.budget) this.trim();
-    const block = reused ?? this.create(size);
+    const block = reused ?? this.create(size, kind);
     this.liveBytes += size;
     this.liveBlocks++;
     this.peakBytes = Math.max(this.peakBytes, this.liveBytes);
@@ -63,9 +67,10 @@ export class MemoryPool {
   give(block: Block): void {
     this.liveBytes -= block.bytes;
     this.liveBlocks--;
-    const list = this.free.get(block.bytes);
+    const key = `${block.store instanceof Sheet ? "sheet" : "buffer"} ${block.bytes}`;
+    const list = this.free.get(key);
     if (list) insert(list, block);
-    else this.free.set(block.bytes, [block]);
+    else this.free.set(key, [block]);
   }
 
   /** Destroys all free blocks. */
@@ -74,16 +79,18 @@ export class MemoryPool {
       for (const block of list) {
         this.heldBytes -= block.bytes;
         this.onDestroy(block);
-        block.buffer.destroy();
+        block.store.destroy();
       }
     }
     this.free.clear();
   }
 
-  private create(bytes: number): Block {
+  private create(bytes: number, kind: BlockKind): Block {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     this.heldBytes += bytes;
-    return { id: this.nextId++, buffer: this.device.createBuffer({ size: bytes, usage }), bytes };
+    const { device } = this;
+    const store = kind === "buffer" ? device.createBuffer({ size: bytes, usage }) : new Sheet(device, bytes);
+    return { id: this.nextId++, bytes, store };
   }
 }
 

@@ -25,16 +25,16 @@ export class PipelineCache {
   }
 
   /**
-   * The kernel of `shaders/<file>` with so many bindings to read, then to write; compile errors surface at the next
+   * The kernel of `shaders/<file>` with so many bindings to read, then to write, those read of `sheets`' bits in textures; compile errors surface at the next
    * `check()` with the WGSL line under a caret. Every dispatch asks, so the key is put together in one go.
    */
-  get(file: string, constants: Constants, reads: number, writes: number): Kernel {
+  get(file: string, constants: Constants, reads: number, writes: number, sheets = 0): Kernel {
     let key = file;
     for (const name in constants) key += `,${name}=${constants[name]}`;
-    key += `|${reads}|${writes}`;
+    key += `|${reads}|${writes}|${sheets}`;
     let kernel = this.kernels.get(key);
     if (!kernel) {
-      kernel = this.compile(file, constants, reads, writes);
+      kernel = this.compile(file, constants, this.layoutOf(reads, writes, sheets));
       this.kernels.set(key, kernel);
     }
     return kernel;
@@ -46,13 +46,12 @@ export class PipelineCache {
     if (this.failure) throw this.failure;
   }
 
-  private compile(file: string, constants: Constants, reads: number, writes: number): Kernel {
+  private compile(file: string, constants: Constants, layout: GPUBindGroupLayout): Kernel {
     const variant = Object.entries(constants)
       .map(([k, v]) => `${k}=${v}`)
       .join(",");
     const label = `${file.replace(".wgsl", "")}${variant ? `/${variant}` : ""}`;
     const code = specialise(file, constants);
-    const layout = this.layoutOf(reads, writes);
     this.device.pushErrorScope("validation");
     const module = this.device.createShaderModule({ code, label });
     const pipeline = this.device.createComputePipeline({
@@ -69,8 +68,8 @@ export class PipelineCache {
     return { id: this.kernels.size, pipeline, layout, label };
   }
 
-  private layoutOf(reads: number, writes: number): GPUBindGroupLayout {
-    const key = `${reads} read, ${writes} written`;
+  private layoutOf(reads: number, writes: number, sheets: number): GPUBindGroupLayout {
+    const key = `${reads} read, ${writes} written, sheets ${sheets.toString(2)}`;
     let layout = this.layouts.get(key);
     if (!layout) {
       const visibility = GPUShaderStage.COMPUTE;
@@ -81,7 +80,9 @@ export class PipelineCache {
           ...Array.from({ length: reads + writes }, (_, i) => ({
             binding: i + 1,
             visibility,
-            buffer: { type: i < reads ? ("read-only-storage" as const) : ("storage" as const) },
+            ...(sheets & (1 << i)
+              ? { storageTexture: { access: "read-only" as const, format: "rgba32float" as const } }
+              : { buffer: { type: i < reads ? ("read-only-storage" as const) : ("storage" as const) } }),
           })),
         ],
       });

@@ -6,6 +6,7 @@ import { BindGroups, type Binding, makeGroup } from "./bind-groups.js";
 import { type Kernel, type PipelineCache, SLOT } from "./pipelines.js";
 import type { Cost, Profiler } from "./profiler.js";
 import type { Constants } from "./shader.js";
+import type { Sheet } from "./sheet.js";
 import type { Tensor } from "./tensor.js";
 
 /** A value of the uniform parameters: an integer, or a float marked as such. */
@@ -17,6 +18,8 @@ export interface Dispatch {
   readonly constants: Constants;
   readonly reads: readonly Binding[];
   readonly writes: readonly Binding[];
+  /** Bit i: read i is bound as the texture that it is in. Default: none. */
+  readonly sheets?: number;
   readonly params: readonly Param[];
   /** Workgroups; above 65,535 they spill into a second dimension, kernels number them x + y · 65535. */
   readonly groups: number;
@@ -25,8 +28,18 @@ export interface Dispatch {
   readonly cost: Cost;
 }
 
-/** A recorded launch, ready to be encoded again. */
-export interface Step {
+/** A recorded launch or copy, ready to be encoded again. */
+export type Step = Launch | Fill;
+
+/** A buffer's data go into a texture. */
+interface Fill {
+  readonly sheet: Sheet;
+  readonly from: GPUBuffer;
+  readonly bytes: number;
+  readonly cost: Cost;
+}
+
+interface Launch {
   readonly kernel: Kernel;
   readonly group: GPUBindGroup;
   readonly offset: number;
@@ -119,8 +132,8 @@ export class Recorder {
       if (this.capturing) throw new Error(`engine: a plan is limited to ${ARENA_SLOTS} dispatches`);
       this.submit();
     }
-    const kernel = this.pipelines.get(d.shader, d.constants, d.reads.length, d.writes.length);
-    const step: Step = {
+    const kernel = this.pipelines.get(d.shader, d.constants, d.reads.length, d.writes.length, d.sheets);
+    const step: Launch = {
       kernel,
       // a plan keeps its own, which show its arena
       group: this.capturing
@@ -132,14 +145,24 @@ export class Recorder {
       label: d.label,
       cost: d.cost,
     };
-    if (this.capturing) this.capturing.steps.push(step);
-    else this.encode(step);
+    this.take(step);
   }
 
-  /** Encodes a launch into the open pass; with a profiler each has a pass of its own. */
+  /** Copies a tensor's data into the texture of another. */
+  fill(from: Tensor, to: Tensor): void {
+    const cost = { flops: 0, bytes: 2 * from.bytes };
+    this.take({ sheet: to.storage.store as Sheet, from: from.buffer, bytes: from.bytes, cost });
+  }
+
+  /** Encodes a step; a launch goes into the open pass, or with a profiler into one of its own. */
   encode(step: Step): void {
-    this.dispatches++;
     this.encoder ??= this.device.createCommandEncoder();
+    if ("sheet" in step) {
+      this.endPass();
+      step.sheet.fill(this.encoder, step.from, step.bytes);
+      return;
+    }
+    this.dispatches++;
     const timestampWrites = this.profiler?.next(step.label, step.cost);
     if (this.profiler) this.endPass();
     this.pass ??= this.encoder.beginComputePass(timestampWrites ? { timestampWrites } : {});
@@ -155,7 +178,7 @@ export class Recorder {
   copy(from: Tensor, to: GPUBuffer, offset: number): void {
     this.endPass();
     this.encoder ??= this.device.createCommandEncoder();
-    this.encoder.copyBufferToBuffer(from.storage.buffer, 0, to, offset, from.bytes);
+    this.encoder.copyBufferToBuffer(from.buffer, 0, to, offset, from.bytes);
   }
 
   /** Sends what was recorded. */
@@ -197,6 +220,11 @@ export class Recorder {
   /** Forgets bind groups, after blocks were destroyed. */
   dropGroups(): void {
     this.groups.clear();
+  }
+
+  private take(step: Step): void {
+    if (this.capturing) this.capturing.steps.push(step);
+    else this.encode(step);
   }
 
   private endPass(): void {

@@ -1,5 +1,6 @@
 /** @file A tensor on the device: shape, element type, and the pool block that holds it. */
 import type { Block } from "./memory.js";
+import { Sheet } from "./sheet.js";
 
 /** Element types of storage buffers. `u8` is packed four to a word. */
 export type GpuType = "f32" | "u32" | "u8";
@@ -35,6 +36,17 @@ export class Tensor {
   get storage(): Block {
     if (!this.block) throw new Error(`engine: tensor ${this.label} [${this.shape}] was used after it was freed`);
     return this.block;
+  }
+
+  get inSheet(): boolean {
+    return this.storage.store instanceof Sheet;
+  }
+
+  /** The buffer that holds the data. @throws Error where a texture does: such data are only bound. */
+  get buffer(): GPUBuffer {
+    const { store } = this.storage;
+    if (store instanceof Sheet) throw new Error(`engine: tensor ${this.label} is in a texture, which cannot be copied`);
+    return store;
   }
 
   /** Other forms of the same data that `Device.derived` keeps; freed with it. */

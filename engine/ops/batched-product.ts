@@ -1,11 +1,16 @@
 /** @file Launch of several matrix products of one size, each with its own packed right side: one dispatch for all. */
 import type { Device } from "../device.js";
 import type { Tensor } from "../tensor.js";
-import { workgroupTile } from "./workgroup-tile.js";
+import { fitsSheet, leftInTexture, outerTile, textureTile, workgroupTile } from "./tiles.js";
 
 /** Small subgroups of software drivers have kernels of their own. */
 export function bySubgroup({ caps }: Device): boolean {
   return caps.software && (caps.subgroupSize === 4 || caps.subgroupSize === 8);
+}
+
+/** Whether right sides are read from a texture. */
+export function rightInTexture(device: Device, packed: Tensor): boolean {
+  return bySubgroup(device) && device.choices.conv === "texture32" && fitsSheet(device, packed);
 }
 
 /** left [n, M, K] · packed [n, panels, K, 32] → output [n, M, N]; only `packed` must have this very shape. */
@@ -19,19 +24,23 @@ export function batchedProduct(device: Device, left: Tensor, packed: Tensor, out
     cost: { flops: 2 * n * M * K * N, bytes: left.bytes + packed.bytes + output.bytes },
   };
   if (bySubgroup(device)) {
-    const LANES = device.caps.subgroupSize;
-    const CV = LANES === 4 ? 2 : 1;
-    const ROWS = LANES === 4 || M <= 16 ? 16 : 32;
-    const rowTiles = Math.ceil(M / ROWS);
-    const colTiles = Math.ceil(N / (LANES * CV * 4));
+    const lanes = device.caps.subgroupSize;
+    const texture = rightInTexture(device, packed);
+    const most = lanes === 4 || M <= 16 ? 16 : 32;
+    const tile = texture ? textureTile(lanes, most, N) : outerTile(lanes, most, lanes === 4 ? 2 : 1);
+    const rowTiles = Math.ceil(M / tile.rows);
+    const colTiles = Math.ceil(N / tile.columns);
+    const leftSheet = leftInTexture(device, tile, left) ? device.toSheet(left) : undefined;
     device.dispatch({
       ...about,
       shader: "conv/batched_product.wgsl",
-      constants: { LANES, CV, ROWS },
-      reads: [left, packed],
-      params: [M, K / 4, N / 4, panels, rowTiles, colTiles, n],
+      constants: { ...tile.constants, LEFT_SHEET: leftSheet ? 1 : 0, EDGE: N % tile.columns ? 1 : 0 },
+      reads: [leftSheet ?? left, texture ? device.sheetOf(packed) : packed],
+      sheets: (leftSheet ? 0b01 : 0) | (texture ? 0b10 : 0),
+      params: [M, K / 4, N / 4, panels, rowTiles, colTiles, n, tile.rows],
       groups: n * rowTiles * colTiles,
     });
+    leftSheet?.free();
     return;
   }
   const tile = workgroupTile(M, N, n);

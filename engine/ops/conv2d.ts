@@ -14,15 +14,16 @@ import { conv2dGradient } from "./conv2d-gradient.js";
 import { matrixForward, matrixRuns, roundedOperands } from "./half-product.js";
 import { PANEL } from "./pack.js";
 import { type BatchKernel, partsOf, splitProduct } from "./split-product.js";
+import { fitsSheet, leftInTexture, OUTER_PRODUCT, outerTile, type Tile, textureTile, workgroupTile } from "./tiles.js";
 import { winogradForward, winogradGains, winogradRuns } from "./winograd.js";
-import { type Tile, workgroupTile } from "./workgroup-tile.js";
 
 /** A tile, Winograd's way where the device can go it, or the tile of 16 or 32 rows that suits the subgroups. */
 export type ConvVariant = "winograd" | "subgroup" | Choices["conv"];
 
 const TILES: { readonly [K in Choices["conv"]]: (lanes: number, rows: number, columns: number) => Tile } = {
-  subgroup32: (lanes) => subgroupTile(lanes, 32, 1),
-  subgroup16: (lanes) => subgroupTile(lanes, 16, 2),
+  texture32: (lanes, _rows, columns) => textureTile(lanes, 32, columns),
+  subgroup32: (lanes) => outerTile(lanes, 32, 1),
+  subgroup16: (lanes) => outerTile(lanes, 16, 2),
   workgroup: (_lanes, rows, columns) => workgroupTile(rows, columns),
   registers: () => ({ shader: "conv/registers.wgsl", constants: { ROWS: 8 }, rows: 8, columns: 128 }),
 };
@@ -34,11 +35,6 @@ const BATCHES: BatchKernel & { readonly shader: string } = {
   panelVec4s: 8,
 };
 
-/** @param CV vec4 of columns that a lane owns */
-function subgroupTile(LANES: number, ROWS: number, CV: number): Tile {
-  return { shader: "conv/subgroup.wgsl", constants: { LANES, CV, ROWS }, rows: ROWS, columns: LANES * CV * 4 };
-}
-
 let forced: ConvVariant | undefined;
 
 /**
@@ -49,12 +45,17 @@ export function forceConvVariant(variant: ConvVariant | undefined): void {
   forced = variant;
 }
 
-/** The tile for an output of so many rows and columns. */
-function tileOf({ caps, choices }: Device, rows: number, columns: number): Tile {
+/** The tile for an output of so many rows and columns by these weights. */
+function tileOf(device: Device, rows: number, columns: number, weights: Tensor): Tile {
+  const { caps, choices } = device;
   const lanes = caps.subgroupSize;
-  if (!forced || forced === "winograd") return TILES[choices.conv](lanes, rows, columns);
-  const variant = forced === "subgroup" ? (lanes === 4 ? "subgroup16" : "subgroup32") : forced;
-  return TILES[candidatesOf(caps, "conv").includes(variant) ? variant : "registers"](lanes, rows, columns);
+  let variant = choices.conv;
+  if (forced && forced !== "winograd") {
+    const wanted = forced === "subgroup" ? (lanes === 4 ? "subgroup16" : "subgroup32") : forced;
+    variant = candidatesOf(caps, "conv").includes(wanted) ? wanted : "registers";
+  }
+  if (variant === "texture32" && !fitsSheet(device, weights)) variant = "subgroup32";
+  return TILES[variant](lanes, rows, columns);
 }
 
 export const conv2d: Op<Conv2dAttrs> = {
@@ -131,7 +132,7 @@ function convolve(device: Device, inputs: readonly Tensor[], a: Conv2dAttrs, out
   }
   const [N, H, W, C] = x.shape;
   const [, OH, OW, O] = output.shape;
-  const tile = tileOf(device, N * OH * OW, O);
+  const tile = tileOf(device, N * OH * OW, O, w);
   const parts = tile.shader === BATCHES.shader ? partsOf(device, a, x, w, output) : 1;
   if (parts > 1) {
     splitProduct(device, BATCHES, inputs, a, output, parts);
@@ -150,19 +151,29 @@ function convolve(device: Device, inputs: readonly Tensor[], a: Conv2dAttrs, out
     },
   });
   const K = w.shape[1];
-  const panelRange = panelStrips(device, w.shape[0], K, tile.columns / PANEL);
+  const sheet = tile.constants.RIGHT_SHEET ? device.sheetOf(w) : undefined;
+  const left = leftInTexture(device, tile, x) ? device.toSheet(x) : undefined;
+  let { constants } = tile;
+  if (tile.shader === OUTER_PRODUCT)
+    constants = { ...constants, LEFT_SHEET: left ? 1 : 0, EDGE: O % tile.columns ? 1 : 0 };
+  const panelRange: [number, number][] = sheet
+    ? [[0, w.shape[0]]]
+    : panelStrips(device, w.shape[0], K, tile.columns / PANEL);
   for (const s of strips) {
-    const input = windowOf(device, x, s.in0 * W * C, Math.max(s.in1, s.in0 + 1) * W * C);
+    const input = left
+      ? { window: left, shift: 0 }
+      : windowOf(device, x, s.in0 * W * C, Math.max(s.in1, s.in0 + 1) * W * C);
     const out = windowOf(device, output, s.out0 * OW * O, s.out1 * OW * O);
     const extra = residual ? { ...out.window, tensor: residual } : bias;
     const rowTiles = Math.ceil(((s.out1 - s.out0) * OW) / tile.rows);
     for (const [p0, p1] of panelRange) {
-      const weights = windowOf(device, w, p0 * K * PANEL, p1 * K * PANEL);
+      const weights = sheet ? { window: sheet, shift: 0 } : windowOf(device, w, p0 * K * PANEL, p1 * K * PANEL);
       const colTiles = Math.ceil(((p1 - p0) * PANEL) / tile.columns);
       device.dispatch({
         shader: tile.shader,
-        constants: tile.constants,
+        constants,
         reads: [input.window, weights.window, bias, extra],
+        sheets: (left ? 0b01 : 0) | (sheet ? 0b10 : 0),
         writes: [out.window],
         // biome-ignore format: one line for each line of the WGSL struct
         params: [
@@ -180,6 +191,7 @@ function convolve(device: Device, inputs: readonly Tensor[], a: Conv2dAttrs, out
       });
     }
   }
+  left?.free();
 }
 
 /** Panels [begin, end) of packed weights that fit one binding, in whole tiles of columns. */

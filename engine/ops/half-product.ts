@@ -8,7 +8,7 @@ import type { Tensor } from "../tensor.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { groupsFor } from "./launch.js";
 import { type BatchKernel, partsOf, splitProduct } from "./split-product.js";
-import type { Tile } from "./workgroup-tile.js";
+import type { Tile } from "./tiles.js";
 
 /** Tiles from which large ones fill a GPU. */
 const ENOUGH_TILES = 128;

@@ -6,7 +6,7 @@ import type { Device } from "../device.js";
 import type { Tensor } from "../tensor.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { groupsFor } from "./launch.js";
-import { ENOUGH_TILES, type Tile } from "./workgroup-tile.js";
+import { ENOUGH_TILES, type Tile } from "./tiles.js";
 
 /** Parts are whole steps of every kernel: vec4s of K. */
 const STEP4 = 8;

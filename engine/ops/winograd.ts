@@ -7,7 +7,7 @@
 import type { Device } from "../device.js";
 import type { Tensor } from "../tensor.js";
 import { windowOf } from "../windows.js";
-import { batchedProduct, bySubgroup } from "./batched-product.js";
+import { batchedProduct, bySubgroup, rightInTexture } from "./batched-product.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { groupsFor } from "./launch.js";
 import { PANEL } from "./pack.js";
@@ -85,7 +85,11 @@ export function winogradForward(
   output: Tensor,
 ): void {
   const [, OH, OW, O] = output.shape;
-  const U = device.derived(w, "winograd", () => transformWeights(device, w, x.shape[3]));
+  const U = device.derived(w, "winograd", () => {
+    const points = transformWeights(device, w, x.shape[3]);
+    // only the copy is kept
+    return rightInTexture(device, points) ? device.toSheet(points) : points;
+  });
   for (const chunk of tileChunks(device, a, x.shape, output.shape)) {
     const { tilesX, tilesY, firstTile, tiles, outRows } = chunk;
     const out = windowOf(device, output, outRows[0] * OW * O, outRows[1] * OW * O);
@@ -95,12 +99,12 @@ export function winogradForward(
       const extra = residual ? { ...out.window, tensor: residual } : bias;
       device.dispatch({
         shader: "conv/winograd_output.wgsl",
-        constants: {},
+        constants: { RESIDUAL: residual ? 1 : 0 },
         reads: [M, bias, extra],
         writes: [out.window],
         params: [
           ...[OH, OW, O / 4, tilesX, tilesY, firstTile, tiles, out.shift / 4, (tiles * O) / 4],
-          ...[a.relu ? 1 : 0, residual ? 1 : 0, 6],
+          ...[a.relu ? 1 : 0, 6],
         ],
         groups: groupsFor((tiles * O) / 4),
         label: `winogradOutput/${OH}x${OW}x${O}`,

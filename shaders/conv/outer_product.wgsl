@@ -9,12 +9,12 @@
 // instructions a lane: the body of a larger one no longer fits the processor's instruction cache.
 //# for k in 0..4
 //# for q in 0..CV
-let b${k}_${q} = weights[w + ${k * 8 + q}u];
+let b${k}_${q} = weightsAt(w + ${k * 8 + q}u);
 //# end
 //# end
 w += 32u;
 //# for r in 0..ROWS
-let v${r} = subgroupBroadcast(a${r / LANES}, ${r % LANES}u);
+let v${r} = subgroupShuffle(a${r / LANES}, ${r % LANES}u);
 //# for q in 0..CV
 s[${r * CV + q}] += ((v${r}.x * b0_${q} + v${r}.y * b1_${q}) + (v${r}.z * b2_${q} + v${r}.w * b3_${q}));
 //# end

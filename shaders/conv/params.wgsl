@@ -1,5 +1,7 @@
 //# const HALF = 0
 //# const LEFT_HALF = 0
+//# const RIGHT_SHEET = 0
+//# const LEFT_SHEET = 0
 // What every convolution kernel is told. Sizes in elements, channels in groups of four (vec4), offsets in vec4s.
 struct Params {
   inH: u32, inW: u32, inC4: u32,
@@ -15,15 +17,23 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
+//# if LEFT_SHEET
+@group(0) @binding(1) var input: texture_storage_2d<rgba32float, read>;
+//# else
 //# if LEFT_HALF
 @group(0) @binding(1) var<storage, read> input: array<vec4u>;     // eight halves each
 //# else
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
 //# end
+//# end
+//# if RIGHT_SHEET
+@group(0) @binding(2) var weights: texture_storage_2d<rgba32float, read>;
+//# else
 //# if HALF
 @group(0) @binding(2) var<storage, read> weights: array<vec4u>;   // the same panels, as halves
 //# else
 @group(0) @binding(2) var<storage, read> weights: array<vec4f>;   // panels [ceil(outC/32)][taps·inC][32]
+//# end
 //# end
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read> residual: array<vec4f>;

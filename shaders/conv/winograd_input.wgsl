@@ -27,7 +27,8 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
   let x0 = i32(tile % p.tilesX * 4u) - i32(p.padX);
   let row0 = i32(tile / (p.tilesX * p.tilesY) * p.H);
   var t6: array<vec4f, 36>;
-  for (var u = 0u; u < p.side; u++) {
+  var u = 0u;
+  loop {
     let x = x0 + i32(u);
     let column = toPoints(array<vec4f, 6>(
       pixel(row0, y0, x, c4), pixel(row0, y0 + 1, x, c4), pixel(row0, y0 + 2, x, c4),
@@ -35,14 +36,17 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
     //# for v in 0..6
     t6[${v * 6}u + u] = column[${v}];
     //# end
+    continuing { u++; break if u >= p.side; }
   }
   let plane = p.tiles * p.C4;
-  for (var v = 0u; v < p.side; v++) {
+  var v = 0u;
+  loop {
     let k = v * 6u;
     let row = toPoints(array<vec4f, 6>(t6[k], t6[k + 1u], t6[k + 2u], t6[k + 3u], t6[k + 4u], t6[k + 5u]));
     let out = k * plane + t * p.C4 + c4;
     //# for u in 0..6
     V[out + ${u}u * plane] = row[${u}];
     //# end
+    continuing { v++; break if v >= p.side; }
   }
 }

@@ -22,8 +22,13 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
   //# else
   var v = vec4f(-3.4028234e38);
   //# end
-  for (var ky = max(0, -above); ky < min(i32(p.k), i32(p.H) - above); ky++) {
-    for (var kx = max(0, -left); kx < min(i32(p.k), i32(p.W) - left); kx++) {
+  // tested at the foot: a window has a cell, and software drivers would run the bodies once more for no lane
+  let yEnd = min(i32(p.k), i32(p.H) - above);
+  let xEnd = min(i32(p.k), i32(p.W) - left);
+  var ky = max(0, -above);
+  loop {
+    var kx = max(0, -left);
+    loop {
       let at = ((n * p.H + u32(above + ky)) * p.W + u32(left + kx)) * p.C4 + c - p.inOffset;
       //# if KIND
       v += x[at];
@@ -31,7 +36,9 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
       //# else
       v = max(v, x[at]);
       //# end
+      continuing { kx++; break if kx >= xEnd; }
     }
+    continuing { ky++; break if ky >= yEnd; }
   }
   //# if KIND
   y[i - p.outOffset] = v / cells;
