@@ -4,12 +4,14 @@
  * pumped by a setImmediate loop that would burn a core; errors nobody handles are printed on stdout.
  */
 import { create, globals } from "webgpu";
+import { askForWideVectors } from "./mesa.js";
 
 const kept: GPU[] = [];
 Object.assign(globalThis, globals);
 
 /** A WebGPU instance. `flags` are Dawn's, for example `enable-dawn-features=allow_unsafe_apis`. */
 export function createInstance(flags: readonly string[]): GPU {
+  askForWideVectors();
   const gpu = create([...flags]) as GPU;
   kept.push(gpu);
   return gpu;

@@ -5,12 +5,12 @@ import { fitsSheet, leftInTexture, outerTile, textureTile, workgroupTile } from 
 
 /** Small subgroups of software drivers have kernels of their own. */
 export function bySubgroup({ caps }: Device): boolean {
-  return caps.software && (caps.subgroupSize === 4 || caps.subgroupSize === 8);
+  return caps.software && [4, 8, 16].includes(caps.subgroupSize);
 }
 
-/** Whether right sides are read from a texture. */
-export function rightInTexture(device: Device, packed: Tensor): boolean {
-  return bySubgroup(device) && device.choices.conv === "texture32" && fitsSheet(device, packed);
+/** Whether kernels of the subgroup outer product, and what is around it, read a tensor from a texture. */
+export function readsTextures(device: Device, tensor: Tensor): boolean {
+  return bySubgroup(device) && device.choices.conv === "texture32" && fitsSheet(device, tensor);
 }
 
 /** left [n, M, K] · packed [n, panels, K, 32] → output [n, M, N]; only `packed` must have this very shape. */
@@ -25,7 +25,7 @@ export function batchedProduct(device: Device, left: Tensor, packed: Tensor, out
   };
   if (bySubgroup(device)) {
     const lanes = device.caps.subgroupSize;
-    const texture = rightInTexture(device, packed);
+    const texture = readsTextures(device, packed);
     const most = lanes === 4 || M <= 16 ? 16 : 32;
     const tile = texture ? textureTile(lanes, most, N) : outerTile(lanes, most, lanes === 4 ? 2 : 1);
     const rowTiles = Math.ceil(M / tile.rows);

@@ -7,6 +7,7 @@ import { size } from "../op.js";
 import type { Tensor } from "../tensor.js";
 import { bySubgroup } from "./batched-product.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
+import { outerSumTile } from "./outer-sum.js";
 import { PANEL } from "./pack.js";
 import { sumParts } from "./reduce-columns.js";
 import { winogradGains } from "./winograd.js";
@@ -66,10 +67,10 @@ function alongRows(
 ): Tensor {
   const [N, H, W, C] = x.shape;
   const [, OH, OW, O] = dz.shape;
-  const LANES = device.caps.subgroupSize;
-  const CV = LANES === 4 ? 2 : 1;
+  const tile = outerSumTile(device, x, dz);
   const { taps, run } = runsOf(a, C);
-  const tiles = [Math.ceil(run / (LANES * 4)), Math.ceil(O / PANEL)] as const;
+  const columns = Math.ceil(O / PANEL) * PANEL;
+  const tiles = [Math.ceil(run / tile.rows), Math.ceil(columns / tile.columns)] as const;
   const pixels = N * OH * OW;
   const work = Math.ceil(pixels / LEAST_CHUNK);
   const most = images ?? mostChunks(device, taps[0] * taps[1] * tiles[0] * tiles[1], packedShape, work);
@@ -80,7 +81,9 @@ function alongRows(
   const sizes = flat ? [rows, length, C / 4, rows, length, O / 4] : [H, W, C / 4, OH, OW, O / 4];
   return launch(device, a, x, dz, packedShape, {
     shader: "conv/weight_gradient_subgroup.wgsl",
-    constants: { LANES, CV },
+    constants: { ...tile.constants, EDGE: columns % tile.columns ? 1 : 0 },
+    operands: tile.operands,
+    sheets: tile.sheets,
     sizes,
     taps,
     tiles,
@@ -152,6 +155,9 @@ function mostChunks(device: Device, tiles: number, packedShape: readonly number[
 interface Launch {
   readonly shader: string;
   readonly constants: Readonly<Record<string, number>>;
+  /** Copies of x and dz in textures, by the bits of `sheets`. */
+  readonly operands?: readonly [Tensor, Tensor];
+  readonly sheets?: number;
   /** inH, inW, inC4, outH, outW, outC4 as the kernel sees them. */
   readonly sizes: readonly number[];
   /** Rows and columns of the kernel as the kernel sees them. */
@@ -179,7 +185,8 @@ function launch(
   device.dispatch({
     shader: l.shader,
     constants: l.constants,
-    reads: [x, dz],
+    reads: l.operands ?? [x, dz],
+    sheets: l.sheets,
     writes: [partial],
     // biome-ignore format: one line for each line of the WGSL struct
     params: [
@@ -195,5 +202,6 @@ function launch(
       bytes: 4 * (x.elements + dz.elements + partial.elements),
     },
   });
+  for (const copy of l.operands ?? []) if (copy !== x && copy !== dz) copy.free();
   return partial;
 }

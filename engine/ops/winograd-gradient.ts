@@ -10,7 +10,9 @@ import type { Tensor } from "../tensor.js";
 import { windowOf } from "../windows.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { groupsFor } from "./launch.js";
-import { POINTS, tileChunks, transformInput } from "./winograd.js";
+import { outerSumTile } from "./outer-sum.js";
+import { PANEL } from "./pack.js";
+import { inputOf, POINTS, tileChunks, transformInput } from "./winograd.js";
 
 /** x [N, H, W, C] and dz [N, OH, OW, O] → gradient of the packed weights [panels, 9·C, 32]. */
 export function winogradWeightGradient(
@@ -24,10 +26,11 @@ export function winogradWeightGradient(
   const C = x.shape[3];
   const panels = packedShape[0];
   return device.scope(() => {
+    const input = inputOf(device, x);
     const dU = device.empty([POINTS, panels, C, 32], "f32", "winograd filter gradient");
     for (const [i, chunk] of tileChunks(device, a, x.shape, dz.shape).entries()) {
       device.scope(() => {
-        const V = transformInput(device, a, x, chunk);
+        const V = transformInput(device, a, input, chunk);
         const { tiles, tilesX, tilesY, firstTile, outRows } = chunk;
         const out = windowOf(device, dz, outRows[0] * OW * O, outRows[1] * OW * O);
         const dM = device.empty([POINTS, tiles, O], "f32", "winograd product gradient");
@@ -65,16 +68,18 @@ export function winogradWeightGradient(
 function addProduct(device: Device, V: Tensor, dM: Tensor, dU: Tensor, add: boolean): void {
   const [, tiles, C] = V.shape;
   const O = dM.shape[2];
-  const LANES = device.caps.subgroupSize;
-  const rowTiles = Math.ceil(C / (LANES * 4));
   const panels = dU.shape[1];
+  const tile = outerSumTile(device, V, dM);
+  const rowTiles = Math.ceil(C / tile.rows);
+  const colTiles = Math.ceil((panels * PANEL) / tile.columns);
   device.dispatch({
     shader: "conv/winograd_product_gradient.wgsl",
-    constants: { LANES, CV: LANES === 4 ? 2 : 1 },
-    reads: [V, dM],
+    constants: { ...tile.constants, ADD: add ? 1 : 0, EDGE: (panels * PANEL) % tile.columns ? 1 : 0 },
+    reads: tile.operands,
+    sheets: tile.sheets,
     writes: [dU],
-    params: [tiles, C / 4, O / 4, rowTiles, panels, add ? 1 : 0],
-    groups: POINTS * rowTiles * panels,
+    params: [tiles, C / 4, O / 4, rowTiles, colTiles, panels],
+    groups: POINTS * rowTiles * colTiles,
     label: `winogradProductGradient/${tiles}x${C}>${O}`,
     cost: { flops: 2 * POINTS * tiles * C * O, bytes: V.bytes + dM.bytes + dU.bytes },
   });

@@ -7,7 +7,7 @@
 import type { Device } from "../device.js";
 import type { Tensor } from "../tensor.js";
 import { windowOf } from "../windows.js";
-import { batchedProduct, bySubgroup, rightInTexture } from "./batched-product.js";
+import { batchedProduct, bySubgroup, readsTextures } from "./batched-product.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { groupsFor } from "./launch.js";
 import { PANEL } from "./pack.js";
@@ -85,26 +85,30 @@ export function winogradForward(
   output: Tensor,
 ): void {
   const [, OH, OW, O] = output.shape;
+  const LOOP = device.caps.software ? 1 : 0;
   const U = device.derived(w, "winograd", () => {
     const points = transformWeights(device, w, x.shape[3]);
     // only the copy is kept
-    return rightInTexture(device, points) ? device.toSheet(points) : points;
+    return readsTextures(device, points) ? device.toSheet(points) : points;
   });
+  const input = inputOf(device, x);
   for (const chunk of tileChunks(device, a, x.shape, output.shape)) {
     const { tilesX, tilesY, firstTile, tiles, outRows } = chunk;
     const out = windowOf(device, output, outRows[0] * OW * O, outRows[1] * OW * O);
     device.scope(() => {
       const M = device.empty([POINTS, tiles, O], "f32", "winograd products");
-      batchedProduct(device, transformInput(device, a, x, chunk), U, M, "winogradProduct");
+      batchedProduct(device, transformInput(device, a, input, chunk), U, M, "winogradProduct");
       const extra = residual ? { ...out.window, tensor: residual } : bias;
+      const LEFT_SHEET = readsTextures(device, M) ? 1 : 0;
       device.dispatch({
         shader: "conv/winograd_output.wgsl",
-        constants: { RESIDUAL: residual ? 1 : 0 },
-        reads: [M, bias, extra],
+        constants: { LEFT_SHEET, LOOP, RESIDUAL: residual ? 1 : 0 },
+        reads: [LEFT_SHEET ? device.toSheet(M) : M, bias, extra],
+        sheets: LEFT_SHEET,
         writes: [out.window],
         params: [
           ...[OH, OW, O / 4, tilesX, tilesY, firstTile, tiles, out.shift / 4, (tiles * O) / 4],
-          ...[a.relu ? 1 : 0, 6],
+          ...[a.relu ? 1 : 0, 16],
         ],
         groups: groupsFor((tiles * O) / 4),
         label: `winogradOutput/${OH}x${OW}x${O}`,
@@ -113,22 +117,30 @@ export function winogradForward(
       return undefined;
     });
   }
+  if (input !== x) input.free();
 }
 
-/** The chunk's patches of x at the points: [36, tiles, C]. */
+/** What `transformInput` should be given: x in a texture where the device reads those faster (the caller's to free), else x. */
+export function inputOf(device: Device, x: Tensor): Tensor {
+  return readsTextures(device, x) ? device.toSheet(x) : x;
+}
+
+/** The chunk's patches of x, or of its copy in a texture, at the points: [36, tiles, C]. */
 export function transformInput(device: Device, a: Conv2dAttrs, x: Tensor, chunk: TileChunk): Tensor {
   const [, H, W, C] = x.shape;
   const { tilesX, tilesY, firstTile, tiles, inRows } = chunk;
-  const input = windowOf(device, x, inRows[0] * W * C, inRows[1] * W * C);
   const V = device.empty([POINTS, tiles, C], "f32", "winograd input");
+  const sheet = x.inSheet ? 1 : 0;
+  const input = sheet ? { window: x, shift: 0 } : windowOf(device, x, inRows[0] * W * C, inRows[1] * W * C);
   device.dispatch({
     shader: "conv/winograd_input.wgsl",
-    constants: {},
+    constants: { LEFT_SHEET: sheet, LOOP: device.caps.software ? 1 : 0 },
     reads: [input.window],
+    sheets: sheet,
     writes: [V],
     params: [
       ...[H, W, C / 4, tilesX, tilesY, a.padding[0], a.padding[1]],
-      ...[firstTile, tiles, input.shift / 4, (tiles * C) / 4, 6],
+      ...[firstTile, tiles, input.shift / 4, (tiles * C) / 4, POINTS],
     ],
     groups: groupsFor((tiles * C) / 4),
     label: `winogradInput/${H}x${W}x${C}`,
@@ -142,12 +154,14 @@ function transformWeights(device: Device, w: Tensor, C: number): Tensor {
   const panels = w.shape[0];
   const U = device.empty([POINTS, panels, C, PANEL], "f32", "winograd weights");
   const count = (panels * C * PANEL) / 4;
+  const LEFT_SHEET = readsTextures(device, w) ? 1 : 0;
   device.dispatch({
     shader: "conv/winograd_weights.wgsl",
-    constants: {},
-    reads: [w],
+    constants: { LEFT_SHEET, LOOP: device.caps.software ? 1 : 0 },
+    reads: [LEFT_SHEET ? device.toSheet(w) : w],
+    sheets: LEFT_SHEET,
     writes: [U],
-    params: [C, panels, count, 6],
+    params: [C, panels, count, POINTS],
     groups: groupsFor(count),
     label: `winogradWeights/${panels}x${C}`,
     cost: { flops: 0, bytes: w.bytes + U.bytes },

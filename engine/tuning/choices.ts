@@ -30,7 +30,7 @@ const RULES: { readonly [K in ChoiceName]: Rule<Choices[K]> } = {
     // four lanes of 32 rows would own 16 columns, half a panel of the weights
     runs: {
       // Mesa's driver, whose loads from textures are cheap (engine/sheet.ts); they gain nothing on SwiftShader
-      texture32: (caps) => caps.software && lanes(8)(caps),
+      texture32: (caps) => caps.software && lanes(8, 16)(caps),
       subgroup32: lanes(8, 16),
       subgroup16: lanes(4, 8, 16),
       workgroup: always,
@@ -43,7 +43,7 @@ const RULES: { readonly [K in ChoiceName]: Rule<Choices[K]> } = {
     },
   },
   conv3x3: {
-    runs: { winograd: (caps) => !caps.software || lanes(4, 8)(caps), direct: always },
+    runs: { winograd: (caps) => !caps.software || lanes(4, 8, 16)(caps), direct: always },
     byCapability: (caps) => (caps.software && RULES.conv3x3.runs.winograd(caps) ? "winograd" : "direct"),
   },
 };

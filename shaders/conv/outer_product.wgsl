@@ -14,7 +14,11 @@ let b${k}_${q} = weightsAt(w + ${k * 8 + q}u);
 //# end
 w += 32u;
 //# for r in 0..ROWS
+//# if LANES - 8
+let v${r} = subgroupBroadcast(a${r / LANES}, ${r % LANES}u);
+//# else
 let v${r} = subgroupShuffle(a${r / LANES}, ${r % LANES}u);
+//# end
 //# for q in 0..CV
 s[${r * CV + q}] += ((v${r}.x * b0_${q} + v${r}.y * b1_${q}) + (v${r}.z * b2_${q} + v${r}.w * b3_${q}));
 //# end

@@ -4,7 +4,11 @@
 //# for l in 0..LANES
 {
   //# for k in 0..4
+  //# if LANES - 8
   let v${k} = subgroupBroadcast(a${k}, ${l}u);
+  //# else
+  let v${k} = subgroupShuffle(a${k}, ${l}u);
+  //# end
   //# end
   //# for i in 0..4
   //# for q in 0..CV

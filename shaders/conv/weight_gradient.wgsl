@@ -29,7 +29,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
       let at = seen(m, tap);
       if (at < 0) { continue; }
       let a = input[u32(at) * p.inC4 + c4];
-      let b = dz[m * p.outC4 + col];
+      let b = weights[m * p.outC4 + col];
       s0 += a.x * b;
       s1 += a.y * b;
       s2 += a.z * b;

@@ -42,7 +42,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
     let seen${j} = m${j} < end && c4 < p.runC4 && y${j} >= 0 && y${j} < i32(p.inH) && u32(x${j}) < p.inW * p.inC4;
     let a${j} = select(vec4f(), input[select(0u, u32(row${j} + x${j}), seen${j})], seen${j});
     let given${j} = m${j} < end && col < p.outC4;
-    let b${j} = select(vec4f(), dz[select(0u, m${j} * p.outC4 + col, given${j})], given${j});
+    let b${j} = select(vec4f(), weights[select(0u, m${j} * p.outC4 + col, given${j})], given${j});
     //# end
     if (first > chunk * p.chunk) {
       //# for k in 0..16

@@ -1,16 +1,24 @@
 // Winograd F(4×4, 3×3), third step: the 4 × 4 outputs Aᵀ M A of each tile, with bias, residual and ReLU.
-// An invocation owns four output channels of one tile.  M [36, tiles, O] → y [N, H, W, O]
+// An invocation owns four output channels of one tile.  M [36, tiles, O], called input → y [N, H, W, O]
+//# const LEFT_SHEET = 0
 //# const RESIDUAL = 0
+// software drivers: stores in a loop, for each is some hundred instructions
+//# const LOOP = 0
 struct Params {
   H: u32, W: u32, O4: u32, tilesX: u32, tilesY: u32,
   firstTile: u32, tiles: u32, outOffset: u32, count: u32, relu: u32,
-  side: u32,  // 6, from outside so that no driver unrolls the loop
+  outputs: u32,  // 16, from outside so that no driver unrolls the loop
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> M: array<vec4f>;
+//# if LEFT_SHEET
+@group(0) @binding(1) var input: texture_storage_2d<rgba32float, read>;
+//# else
+@group(0) @binding(1) var<storage, read> input: array<vec4f>;
+//# end
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(3) var<storage, read> residual: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+//# include "conv/left_sheet.wgsl"
 //# include "conv/winograd.wgsl"
 
 @compute @workgroup_size(64)
@@ -24,34 +32,40 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
   let x0 = tile % p.tilesX * 4u;
   let row0 = tile / (p.tilesX * p.tilesY) * p.H;
   let plane = p.tiles * p.O4;
-  var t4: array<vec4f, 24>;
-  var u = 0u;
-  loop {
-    let at = i + u * plane;
-    let column = fromPoints(array<vec4f, 6>(
-      M[at], M[at + 6u * plane], M[at + 12u * plane], M[at + 18u * plane], M[at + 24u * plane], M[at + 30u * plane]));
-    //# for v in 0..4
-    t4[${v * 6}u + u] = column[${v}];
-    //# end
-    continuing { u++; break if u >= p.side; }
-  }
+  //# for u in 0..6
+  let m${u} = fromPoints(array<vec4f, 6>(
+    inputAt(i + ${u}u * plane), inputAt(i + ${u + 6}u * plane), inputAt(i + ${u + 12}u * plane),
+    inputAt(i + ${u + 18}u * plane), inputAt(i + ${u + 24}u * plane), inputAt(i + ${u + 30}u * plane)));
+  //# end
   let b = bias[o4];
-  let relu = p.relu != 0u;
-  let rows = min(4u, p.H - y0);
-  var v = 0u;
-  loop {
-    let k = v * 6u;
-    let row = fromPoints(array<vec4f, 6>(t4[k], t4[k + 1u], t4[k + 2u], t4[k + 3u], t4[k + 4u], t4[k + 5u]));
-    let at = ((row0 + y0 + v) * p.W + x0) * p.O4 + o4 - p.outOffset;
+  var outputs: array<vec4f, 16>;
+  //# for v in 0..4
+  {
+    let row = fromPoints(array<vec4f, 6>(m0[${v}], m1[${v}], m2[${v}], m3[${v}], m4[${v}], m5[${v}]));
     //# for u in 0..4
-    if (x0 + ${u}u < p.W) {
-      var sum = row[${u}] + b;
-      //# if RESIDUAL
-      sum += residual[at + ${u}u * p.O4];
-      //# end
-      y[at + ${u}u * p.O4] = select(sum, max(sum, vec4f()), relu);
-    }
+    outputs[${v * 4 + u}] = row[${u}] + b;
     //# end
-    continuing { v++; break if v >= rows; }
   }
+  //# end
+  let relu = p.relu != 0u;
+  let first = ((row0 + y0) * p.W + x0) * p.O4 + o4 - p.outOffset;
+  //# if LOOP
+  var k = 0u;
+  loop {
+    let v = k / 4u;
+    let u = k % 4u;
+    var sum = outputs[k];
+    //# include "conv/winograd_pixel.wgsl"
+    continuing { k++; break if k >= p.outputs; }
+  }
+  //# else
+  //# for k in 0..16
+  {
+    let v = ${Math.floor(k / 4)}u;
+    let u = ${k % 4}u;
+    var sum = outputs[${k}];
+    //# include "conv/winograd_pixel.wgsl"
+  }
+  //# end
+  //# end
 }

@@ -163,7 +163,8 @@ test("an unknown device is told with those there are", async () => {
 
 test("shader directives unroll, choose and evaluate", () => {
   const text = specialise("conv/subgroup.wgsl", { LANES: 4, ROWS: 8 });
-  assert.match(text, /subgroupShuffle\(a1, 3u\)/);
+  assert.match(text, /subgroupBroadcast\(a1, 3u\)/);
+  assert.match(specialise("conv/subgroup.wgsl", { LANES: 8, ROWS: 8 }), /subgroupShuffle\(a0, 3u\)/);
   assert.not.match(text, /\/\/#|\$\{/);
   assert.match(text, /@workgroup_size\(4\)/);
 });

@@ -50,7 +50,7 @@ test("without a measurement software drivers get subgroup tiles and Winograd, GP
   const chosen = (software: boolean, lanes: number) => Object.values(choicesByCapability(caps(software, lanes))).join();
   assert.is(chosen(true, 8), "texture32,winograd");
   assert.is(chosen(true, 4), "subgroup16,winograd");
-  assert.is(chosen(true, 16), "subgroup32,direct");
+  assert.is(chosen(true, 16), "texture32,winograd");
   assert.is(chosen(true, 0), "registers,direct");
   for (const lanes of [0, 4, 8, 16, 32]) assert.is(chosen(false, lanes), "workgroup,direct");
 });

@@ -1,0 +1,34 @@
+/**
+ * @file What Mesa's software driver is told before it starts. It computes eight lanes at a time; a processor with AVX-512 has
+ * sixteen, for which the driver must be asked, and its products are 1.4 times as fast then. It reads the environment once, when
+ * the Vulkan loader brings it in; a process that has set LP_NATIVE_VECTOR_WIDTH itself is left alone. Its cache of compiled
+ * shaders does not know the width, so code of sixteen lanes has a folder of its own.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { cacheFolder } from "../base/paths.js";
+
+/** What LLVM uses for vectors of sixteen. */
+const NEEDED = ["avx512f", "avx512bw", "avx512dq", "avx512vl"];
+
+let asked = false;
+
+/** To be called before the first instance is made. */
+export function askForWideVectors(): void {
+  if (asked) return;
+  asked = true;
+  const { env } = process;
+  if (process.platform !== "linux" || process.arch !== "x64" || env.LP_NATIVE_VECTOR_WIDTH) return;
+  if (!NEEDED.every((flag) => processorFlags().has(flag))) return;
+  env.LP_NATIVE_VECTOR_WIDTH = "512";
+  env.MESA_SHADER_CACHE_DIR = join(env.MESA_SHADER_CACHE_DIR ?? cacheFolder(), "mesa-512");
+}
+
+/** Of the first processor; none where the system does not say. */
+function processorFlags(): Set<string> {
+  try {
+    return new Set(/^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1].trim().split(/\s+/));
+  } catch {
+    return new Set();
+  }
+}
