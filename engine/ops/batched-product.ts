@@ -1,7 +1,7 @@
 /** @file Launch of several matrix products of one size, each with its own packed right side: one dispatch for all. */
 import type { Device } from "../device.js";
 import type { Tensor } from "../tensor.js";
-import { fitsSheet, leftInTexture, outerTile, textureTile, workgroupTile } from "./tiles.js";
+import { fitsSheet, hasEdge, leftInTexture, outerTile, textureTile, workgroupTile } from "./tiles.js";
 
 /** Small subgroups of software drivers have kernels of their own. */
 export function bySubgroup({ caps }: Device): boolean {
@@ -10,7 +10,7 @@ export function bySubgroup({ caps }: Device): boolean {
 
 /** Whether kernels of the subgroup outer product, and what is around it, read a tensor from a texture. */
 export function readsTextures(device: Device, tensor: Tensor): boolean {
-  return bySubgroup(device) && device.choices.conv === "texture32" && fitsSheet(device, tensor);
+  return bySubgroup(device) && device.choices.conv === "texture" && fitsSheet(device, tensor);
 }
 
 /** left [n, M, K] · packed [n, panels, K, 32] → output [n, M, N]; only `packed` must have this very shape. */
@@ -26,15 +26,16 @@ export function batchedProduct(device: Device, left: Tensor, packed: Tensor, out
   if (bySubgroup(device)) {
     const lanes = device.caps.subgroupSize;
     const texture = readsTextures(device, packed);
-    const most = lanes === 4 || M <= 16 ? 16 : 32;
-    const tile = texture ? textureTile(lanes, most, N) : outerTile(lanes, most, lanes === 4 ? 2 : 1);
+    const tile = texture
+      ? textureTile(lanes, M, N)
+      : outerTile(lanes, lanes === 4 || M <= 16 ? 16 : 32, lanes === 4 ? 2 : 1);
     const rowTiles = Math.ceil(M / tile.rows);
     const colTiles = Math.ceil(N / tile.columns);
     const leftSheet = leftInTexture(device, tile, left) ? device.toSheet(left) : undefined;
     device.dispatch({
       ...about,
       shader: "conv/batched_product.wgsl",
-      constants: { ...tile.constants, LEFT_SHEET: leftSheet ? 1 : 0, EDGE: N % tile.columns ? 1 : 0 },
+      constants: { ...tile.constants, LEFT_SHEET: leftSheet ? 1 : 0, EDGE: hasEdge(tile, N) },
       reads: [leftSheet ?? left, texture ? device.sheetOf(packed) : packed],
       sheets: (leftSheet ? 0b01 : 0) | (texture ? 0b10 : 0),
       params: [M, K / 4, N / 4, panels, rowTiles, colTiles, n, tile.rows],

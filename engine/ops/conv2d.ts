@@ -14,14 +14,24 @@ import { conv2dGradient } from "./conv2d-gradient.js";
 import { matrixForward, matrixRuns, roundedOperands } from "./half-product.js";
 import { PANEL } from "./pack.js";
 import { type BatchKernel, partsOf, splitProduct } from "./split-product.js";
-import { fitsSheet, leftInTexture, OUTER_PRODUCT, outerTile, type Tile, textureTile, workgroupTile } from "./tiles.js";
+import {
+  fitsSheet,
+  hasEdge,
+  leftInTexture,
+  OUTER_PRODUCT,
+  outerTile,
+  type Tile,
+  textureTile,
+  workgroupTile,
+} from "./tiles.js";
 import { winogradForward, winogradGains, winogradRuns } from "./winograd.js";
 
 /** A tile, Winograd's way where the device can go it, or the tile of 16 or 32 rows that suits the subgroups. */
 export type ConvVariant = "winograd" | "subgroup" | Choices["conv"];
 
 const TILES: { readonly [K in Choices["conv"]]: (lanes: number, rows: number, columns: number) => Tile } = {
-  texture32: (lanes, _rows, columns) => textureTile(lanes, 32, columns),
+  // one kernel for all: few rows are soon done, and another takes a second to compile
+  texture: (lanes, _rows, columns) => textureTile(lanes, Number.POSITIVE_INFINITY, columns),
   subgroup32: (lanes) => outerTile(lanes, 32, 1),
   subgroup16: (lanes) => outerTile(lanes, 16, 2),
   workgroup: (_lanes, rows, columns) => workgroupTile(rows, columns),
@@ -54,7 +64,7 @@ function tileOf(device: Device, rows: number, columns: number, weights: Tensor):
     const wanted = forced === "subgroup" ? (lanes === 4 ? "subgroup16" : "subgroup32") : forced;
     variant = candidatesOf(caps, "conv").includes(wanted) ? wanted : "registers";
   }
-  if (variant === "texture32" && !fitsSheet(device, weights)) variant = "subgroup32";
+  if (variant === "texture" && !fitsSheet(device, weights)) variant = "subgroup32";
   return TILES[variant](lanes, rows, columns);
 }
 
@@ -154,8 +164,7 @@ function convolve(device: Device, inputs: readonly Tensor[], a: Conv2dAttrs, out
   const sheet = tile.constants.RIGHT_SHEET ? device.sheetOf(w) : undefined;
   const left = leftInTexture(device, tile, x) ? device.toSheet(x) : undefined;
   let { constants } = tile;
-  if (tile.shader === OUTER_PRODUCT)
-    constants = { ...constants, LEFT_SHEET: left ? 1 : 0, EDGE: O % tile.columns ? 1 : 0 };
+  if (tile.shader === OUTER_PRODUCT) constants = { ...constants, LEFT_SHEET: left ? 1 : 0, EDGE: hasEdge(tile, O) };
   const panelRange: [number, number][] = sheet
     ? [[0, w.shape[0]]]
     : panelStrips(device, w.shape[0], K, tile.columns / PANEL);

@@ -29,9 +29,19 @@ export function outerTile(LANES: number, ROWS: number, CV: number): Tile {
   return { shader: OUTER_PRODUCT, constants: { LANES, CV, ROWS }, rows: ROWS, columns: LANES * CV * 4 };
 }
 
-/** The same with weights in a texture: as their loads are cheap, a load from the left buffer does more by a wider tile. */
+/** Whether a kernel of such a tile must look where an output of so many columns ends. */
+export function hasEdge({ constants, columns }: Tile, outColumns: number): 0 | 1 {
+  return constants.CV > 1 && outColumns % columns ? 1 : 0;
+}
+
+/**
+ * The same with operands in textures, for an output of so many rows and columns. Loads are cheap there, so a tile is as large as
+ * its loop fits the instruction cache: 64 × 64 with sixteen lanes, 32 × 64 with eight; wide where there are few rows.
+ */
 export function textureTile(lanes: number, rows: number, columns: number): Tile {
-  const tile = outerTile(lanes, rows, columns <= lanes * 4 ? 1 : 2);
+  const ROWS = rows <= 16 ? 16 : lanes === 16 ? 64 : 32;
+  const CV = columns > lanes * 4 && ROWS * lanes < 1024 ? 2 : 1;
+  const tile = outerTile(lanes, ROWS, CV);
   return { ...tile, constants: { ...tile.constants, RIGHT_SHEET: 1 } };
 }
 

@@ -8,7 +8,7 @@ import type { Capabilities } from "../adapter.js";
 /** One candidate of each choice: what a device works with. */
 export interface Choices {
   /** Tile of convolutions and matrix products (engine/ops/conv2d.ts). */
-  readonly conv: "texture32" | "subgroup32" | "subgroup16" | "workgroup" | "registers";
+  readonly conv: "texture" | "subgroup32" | "subgroup16" | "workgroup" | "registers";
   /** Way of 3×3 convolutions of stride 1 that have enough channels (engine/ops/winograd.ts). */
   readonly conv3x3: "winograd" | "direct";
 }
@@ -30,7 +30,7 @@ const RULES: { readonly [K in ChoiceName]: Rule<Choices[K]> } = {
     // four lanes of 32 rows would own 16 columns, half a panel of the weights
     runs: {
       // Mesa's driver, whose loads from textures are cheap (engine/sheet.ts); they gain nothing on SwiftShader
-      texture32: (caps) => caps.software && lanes(8, 16)(caps),
+      texture: (caps) => caps.software && lanes(8, 16)(caps),
       subgroup32: lanes(8, 16),
       subgroup16: lanes(4, 8, 16),
       workgroup: always,
@@ -38,7 +38,7 @@ const RULES: { readonly [K in ChoiceName]: Rule<Choices[K]> } = {
     },
     byCapability(caps) {
       if (!caps.software) return "workgroup";
-      if (RULES.conv.runs.texture32(caps)) return "texture32";
+      if (RULES.conv.runs.texture(caps)) return "texture";
       return RULES.conv.runs.subgroup32(caps) ? "subgroup32" : lanes(4)(caps) ? "subgroup16" : "registers";
     },
   },

@@ -6,7 +6,7 @@
 //# const ROWS = 32
 //# const RIGHT_SHEET = 0
 //# const LEFT_SHEET = 0
-// the last tile's columns are not all there
+// the last tile's columns are not all there, and a lane owns more than one (conv/subgroup.wgsl)
 //# const EDGE = 0
 enable subgroups;
 struct Params {
@@ -35,7 +35,11 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane:
   let colTile = tile / p.rowTiles % p.colTiles;
   let batch = tile / p.rowTiles / p.colTiles;
   if (batch >= p.batches) { return; }
+  //# if CV - 1
   let col = (colTile * ${LANES}u + lane) * ${CV}u;
+  //# else
+  let col = min(colTile * ${LANES}u + lane, p.N4 - 1u);
+  //# end
   var w = ((batch * p.panels + col / 8u) * p.K4 * 4u) * 8u + col % 8u;
   //# for j in 0..ROWS/LANES
   let at${j} = (batch * p.M + min(row0 + ${j * LANES}u + lane, p.M - 1u)) * p.K4;

@@ -16,8 +16,9 @@
 //# const LANES = 8
 //# const CV = 1
 //# const ROWS = 32
-// EDGE: the last tile's columns are not all there. A branch for it, and for residual and ReLU, would cost half of all time where
-// K is small: software drivers compute both sides of one under masks. Nor do they leave a loop in the middle: a loop tested at its
+// EDGE: the last tile's columns are not all there, and a lane owns more than one; where it owns one, lanes behind the last column
+// do the same as that one's. A branch for it, and for residual and ReLU, would cost half of all time where K is small: software
+// drivers compute both sides of one under masks. Nor do they leave a loop in the middle: a loop tested at its
 // head runs its body once more, for no lane. Hence the loops that are tested at their foot.
 //# const EDGE = 0
 enable subgroups;
@@ -32,7 +33,11 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane:
   if (tile >= p.rowTiles * p.colTiles) { return; }
   let row0 = p.rowBegin + rowTile * ${ROWS}u;
   let K = p.kernelH * p.kernelW * p.inC4 * 4u;
+  //# if CV - 1
   let col = (colTile * ${LANES}u + lane) * ${CV}u;
+  //# else
+  let col = min(colTile * ${LANES}u + lane, p.outC4 - 1u);
+  //# end
   var w = (col / 8u) * K * 8u + col % 8u - p.weightOffset;
 
   //# for j in 0..ROWS/LANES

@@ -48,15 +48,15 @@ const fresh = () => mkdtempSync(join(folder, "cache-"));
 
 test("without a measurement software drivers get subgroup tiles and Winograd, GPUs a workgroup tile", () => {
   const chosen = (software: boolean, lanes: number) => Object.values(choicesByCapability(caps(software, lanes))).join();
-  assert.is(chosen(true, 8), "texture32,winograd");
+  assert.is(chosen(true, 8), "texture,winograd");
   assert.is(chosen(true, 4), "subgroup16,winograd");
-  assert.is(chosen(true, 16), "texture32,winograd");
+  assert.is(chosen(true, 16), "texture,winograd");
   assert.is(chosen(true, 0), "registers,direct");
   for (const lanes of [0, 4, 8, 16, 32]) assert.is(chosen(false, lanes), "workgroup,direct");
 });
 
 test("candidates are what the device can run, with the choice by capability first", () => {
-  const all = ["texture32", "subgroup32", "subgroup16", "workgroup", "registers"];
+  const all = ["texture", "subgroup32", "subgroup16", "workgroup", "registers"];
   assert.equal(candidatesOf(caps(true, 8), "conv"), all);
   assert.equal(candidatesOf(caps(true, 4), "conv"), ["subgroup16", "workgroup", "registers"]);
   assert.equal(candidatesOf(caps(false, 16), "conv"), ["workgroup", "subgroup32", "subgroup16", "registers"]);
