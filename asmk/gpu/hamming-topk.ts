@@ -5,6 +5,7 @@
 import { UsageError } from "../../base/errors.js";
 import type { Device } from "../../engine/device.js";
 import { groupsFor } from "../../engine/ops/launch.js";
+import { fitsSheet } from "../../engine/ops/tiles.js";
 import type { Tensor } from "../../engine/tensor.js";
 import type { NearestCodes } from "../nearest-codes.js";
 
@@ -129,6 +130,7 @@ export class HammingCodes {
     return { SUBGROUP, LANES, PER: queries <= LANES ? 1 : this.kernel === "sliced" ? SLICED_PER : PLAIN_PER };
   }
 
+  /** In a texture where the device reads those faster. */
   private transpose(codes: Tensor): Tensor {
     const [count, length] = codes.shape;
     const columns = Math.ceil(count / GROUP) * (GROUP / 32) * length;
@@ -143,7 +145,10 @@ export class HammingCodes {
       label: `hammingTranspose/${count}`,
       cost: { flops: 0, bytes: codes.bytes + planes.bytes },
     });
-    return planes;
+    if (!(this.device.choices.conv === "texture" && fitsSheet(this.device, planes))) return planes;
+    const sheet = this.device.toSheet(planes);
+    planes.free();
+    return sheet;
   }
 
   /** Sends the work of one block of queries; resolves with the lists of nearest codes, as keys, of each shard. */
@@ -172,12 +177,14 @@ export class HammingCodes {
     const groups = Math.ceil(shard.count / GROUP);
     const keys = this.device.empty([groups, queries.shape[0]], "u32", "group keys");
     const chunks = Math.ceil(groups / CHUNK);
+    const SHEETS = shard.planes?.inSheet ? 1 : 0;
     this.device.dispatch({
       ...(shard.planes
         ? {
             shader: "asmk/hamming_sliced.wgsl",
-            constants: { LENGTH: this.length, BITS: Math.floor(Math.log2(32 * this.length)) + 1, ...shape },
+            constants: { LENGTH: this.length, BITS: Math.floor(Math.log2(32 * this.length)) + 1, SHEETS, ...shape },
             reads: [shard.planes, queries],
+            sheets: SHEETS,
           }
         : {
             shader: "asmk/hamming_groups.wgsl",

@@ -4,6 +4,7 @@
  */
 import type { Device } from "../../engine/device.js";
 import { groupsFor, rowReduction } from "../../engine/ops/launch.js";
+import { SHEET_BYTES } from "../../engine/sheet.js";
 import type { Tensor } from "../../engine/tensor.js";
 import type { Assignment } from "../assigner.js";
 import { squaredNorms } from "../nearest.js";
@@ -23,6 +24,9 @@ const SCORE_BYTES = 64 * 2 ** 20;
 /** How scores are computed; by default what suits the device. */
 export type NearestVariant = "subgroup" | "workgroup";
 
+/** Rows of a tile whose operands are loaded from textures (engine/sheet.ts). */
+const ROWS_OF_TEXTURES = 32;
+
 interface Tile {
   readonly shader: string;
   readonly constants: Readonly<Record<string, number>>;
@@ -41,8 +45,11 @@ export function nearestTile(device: Device, variant?: NearestVariant): Tile {
   const { software, subgroupSize: lanes } = device.caps;
   const subgroup = lanes >= 4 && lanes <= 16 && (variant ?? (software ? "subgroup" : "workgroup")) === "subgroup";
   if (!subgroup) return { shader: "asmk/nearest_workgroup.wgsl", constants: {}, rows: 64, words: 128 };
-  const rows = lanes === 4 ? 8 : 16;
-  return { shader: "asmk/nearest_subgroup.wgsl", constants: { LANES: lanes, ROWS: rows }, rows, words: lanes * 8 };
+  // neither side is larger than a binding
+  const SHEETS = device.choices.conv === "texture" && device.maxBinding <= SHEET_BYTES ? 1 : 0;
+  const ROWS = lanes === 4 ? 8 : SHEETS ? ROWS_OF_TEXTURES : 16;
+  const constants = { LANES: lanes, ROWS, SHEETS };
+  return { shader: "asmk/nearest_subgroup.wgsl", constants, rows: ROWS, words: lanes * 8 };
 }
 
 /**
@@ -135,12 +142,15 @@ async function launch(
 function score(device: Device, table: WordTable, vectors: Tensor, lengths: Tensor, best: Tensor, tile: Tile): void {
   const [rows, width] = vectors.shape;
   const rowTiles = Math.ceil(rows / tile.rows);
+  const { SHEETS } = tile.constants;
+  const left = SHEETS ? device.sheetOf(vectors) : vectors;
   for (const part of table.parts) {
     const colTiles = part.padded / tile.words;
     device.dispatch({
       shader: tile.shader,
       constants: tile.constants,
-      reads: [vectors, lengths, part.panels, part.halfNorms, part.errors],
+      reads: [left, lengths, SHEETS ? device.sheetOf(part.panels) : part.panels, part.halfNorms, part.errors],
+      sheets: SHEETS ? 0b101 : 0,
       writes: [best],
       params: [rows, table.dim4, rowTiles, colTiles, part.first / GROUP, table.padded / GROUP],
       groups: rowTiles * colTiles,

@@ -17,16 +17,28 @@
 //# const LENGTH = 4
 // bits of a counter, enough for 32·LENGTH
 //# const BITS = 8
+// planes are in a texture
+//# const SHEETS = 0
 enable subgroups;
 struct Params { codes: u32, groups: u32, queryTiles: u32, chunks: u32, chunkGroups: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
+//# if SHEETS
+@group(0) @binding(1) var planes: texture_storage_2d<rgba32float, read>;   // the same bits in texels (engine/sheet.ts)
+//# else
 @group(0) @binding(1) var<storage, read> planes: array<vec4u>;        // [group][2 blocks][LENGTH · 32]
+//# end
 @group(0) @binding(2) var<storage, read> queries: array<u32>;         // [queryTiles · LANES · PER][LENGTH]
 @group(0) @binding(3) var<storage, read_write> keys: array<u32>;      // [group][query]
 
 fn carry(a: u32, b: u32, c: u32) -> u32 {
   return (a & b) | ((a ^ b) & c);
 }
+
+//# if SHEETS
+fn planesAt(i: u32) -> vec4u { return bitcast<vec4u>(textureLoad(planes, vec2u(i % 1024u, i / 1024u))); }
+//# else
+fn planesAt(i: u32) -> vec4u { return planes[i]; }
+//# end
 
 @compute @workgroup_size(${LANES})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -45,9 +57,11 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
   //# for j in 0..PER
   var least${j} = 1023u;
   //# end
-  for (var block = first * 2u; block < min(first + p.chunkGroups, p.groups) * 2u; block++) {
+  let end = min(first + p.chunkGroups, p.groups) * 2u;
+  var block = first * 2u;
+  loop {
       //# for v in 0..(LENGTH * 8 + LANES - 1) / LANES
-      let mine${v} = planes[block * ${LENGTH * 8}u + min(${v * LANES}u + lane, ${LENGTH * 8 - 1}u)];
+      let mine${v} = planesAt(block * ${LENGTH * 8}u + min(${v * LANES}u + lane, ${LENGTH * 8 - 1}u));
       //# end
       //# for j in 0..PER
       //# for b in 0..BITS
@@ -112,5 +126,6 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
       least${j} = 1023u;
       //# end
     }
+    continuing { block++; break if block >= end; }
   }
 }

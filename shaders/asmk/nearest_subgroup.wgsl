@@ -21,8 +21,18 @@
 //# const LANES = 8
 //# const ROWS = 16
 //# const EIGHT = 1
+// vectors and words are in textures
+//# const SHEETS = 0
 enable subgroups;
 //# include "asmk/nearest_params.wgsl"
+
+//# if SHEETS
+fn vectorAt(i: u32) -> vec4f { return textureLoad(vectors, vec2u(i % 1024u, i / 1024u)); }
+fn wordsAt(i: u32) -> vec4u { return bitcast<vec4u>(textureLoad(words, vec2u(i % 1024u, i / 1024u))); }
+//# else
+fn vectorAt(i: u32) -> vec4f { return vectors[i]; }
+fn wordsAt(i: u32) -> vec4u { return words[i]; }
+//# end
 
 @compute @workgroup_size(${LANES})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
@@ -37,35 +47,32 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane:
   //# for j in 0..ROWS/LANES
   let at${j} = min(row0 + ${j * LANES}u + lane, p.rows - 1u) * p.dim4;
   //# end
-  //# for r in 0..ROWS
-  var s${r}a = vec4f();
-  var s${r}b = vec4f();
-  //# end
-  for (var c = 0u; c < p.dim4; c++) {
+  var sa: array<vec4f, ${ROWS}>;
+  var sb: array<vec4f, ${ROWS}>;
+  var c = 0u;
+  loop {
     //# for j in 0..ROWS/LANES
-    let a${j} = vectors[at${j} + c];
+    let a${j} = vectorAt(at${j} + c);
     //# end
     //# for k in 0..4
-    let eight${k} = words[w + ${k * 4}u];
+    let eight${k} = wordsAt(w + ${k * 4}u);
     let b${k}a = vec4f(unpack2x16float(eight${k}.x), unpack2x16float(eight${k}.y));
     let b${k}b = vec4f(unpack2x16float(eight${k}.z), unpack2x16float(eight${k}.w));
     //# end
     w += 16u;
     //# for r in 0..ROWS
     let v${r} = subgroupBroadcast(a${r / LANES}, ${r % LANES}u);
-    s${r}a = s${r}a + v${r}.x * b0a + v${r}.y * b1a + v${r}.z * b2a + v${r}.w * b3a;
-    s${r}b = s${r}b + v${r}.x * b0b + v${r}.y * b1b + v${r}.z * b2b + v${r}.w * b3b;
+    sa[${r}] = sa[${r}] + v${r}.x * b0a + v${r}.y * b1a + v${r}.z * b2a + v${r}.w * b3a;
+    sb[${r}] = sb[${r}] + v${r}.x * b0b + v${r}.y * b1b + v${r}.z * b2b + v${r}.w * b3b;
     //# end
+    continuing { c++; break if c >= p.dim4; }
   }
-  //# for j in 0..ROWS/LANES
-  let length${j} = lengths[min(row0 + ${j * LANES}u + lane, p.rows - 1u)];
-  //# end
   let own = eightOf(quarter);
   let out = row0 * p.groups + p.groupBegin + quarter;
-  //# for r in 0..ROWS
-  {
-    let score = bestOf(s${r}a, s${r}b, own, subgroupBroadcast(length${r / LANES}, ${r % LANES}u));
-    if (row0 + ${r}u < p.rows) { best[out + ${r}u * p.groups] = score; }
+  let rows = min(${ROWS}u, p.rows - row0);
+  var r = 0u;
+  loop {
+    best[out + r * p.groups] = bestOf(sa[r], sb[r], own, lengths[row0 + r]);
+    continuing { r++; break if r >= rows; }
   }
-  //# end
 }
