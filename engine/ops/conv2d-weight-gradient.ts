@@ -81,7 +81,8 @@ function alongRows(
   const sizes = flat ? [rows, length, C / 4, rows, length, O / 4] : [H, W, C / 4, OH, OW, O / 4];
   return launch(device, a, x, dz, packedShape, {
     shader: "conv/weight_gradient_subgroup.wgsl",
-    constants: { ...tile.constants, EDGE: columns % tile.columns ? 1 : 0 },
+    // the stem's kernel rows are 28 values: no more lanes' rows than there are
+    constants: { ...tile.constants, ROW_LANES: Math.min(tile.rows, run) / 4, EDGE: columns % tile.columns ? 1 : 0 },
     operands: tile.operands,
     sheets: tile.sheets,
     sizes,

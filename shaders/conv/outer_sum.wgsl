@@ -1,7 +1,7 @@
 // One step of a product whose sum runs over the rows of both operands, Σ_m a[m, c]·b[m, o]: four m of LANES·4 rows c
 // × LANES·CV·4 columns o. The including kernel has a0 … a3 (lane l holds channels 4·l … 4·l + 3 of row m + k) and
 // b<k>_<q>, and the sums s[c · CV + q]. The channel values reach the other lanes by constant-lane broadcasts.
-//# for l in 0..LANES
+//# for l in 0..ROW_LANES
 {
   //# for k in 0..4
   //# if LANES - 8

@@ -11,6 +11,7 @@
 // last row may be short (p.pixels): pixels of a 1×1 convolution are one long row, cut anywhere.
 //# const LANES = 8
 //# const CV = 1
+//# const ROW_LANES = LANES
 // the last tile's columns are not all there
 //# const EDGE = 0
 enable subgroups;
@@ -30,7 +31,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane:
   if (chunk >= p.chunks) { return; }
   let c4 = min(cTile * ${LANES}u + lane, p.runC4 - 1u);
   let col = (colTile * ${LANES}u + lane) * ${CV}u;
-  var s: array<vec4f, ${LANES * 4 * CV}>;
+  var s: array<vec4f, ${ROW_LANES * 4 * CV}>;
   let end = min(p.rows, (chunk + 1u) * p.chunk);
   var row = chunk * p.chunk;
   loop {
@@ -57,7 +58,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane:
     continuing { row++; break if row >= end; }
   }
   let c0 = cTile * ${LANES * 4}u;
-  let rows = min(${LANES * 4}u, p.runC4 * 4u - c0);
+  let rows = min(${ROW_LANES * 4}u, p.runC4 * 4u - c0);
   let panel = col / 8u;
   let out = chunk * p.size4 + ((panel * taps + tap) * p.runC4 * 4u + c0) * 8u + col % 8u;
   for (var r = 0u; r < rows; r++) {

@@ -4,6 +4,7 @@
 // One subgroup owns LANES·4 channels × LANES·CV·4 columns of one point (conv/outer_sum.wgsl).
 //# const LANES = 8
 //# const CV = 1
+//# const ROW_LANES = LANES
 //# const LEFT_SHEET = 0
 //# const RIGHT_SHEET = 0
 //# const ADD = 0
@@ -34,7 +35,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane:
   if (point >= 36u) { return; }
   let c4 = min(rowTile * ${LANES}u + lane, p.C4 - 1u);
   let col = (colTile * ${LANES}u + lane) * ${CV}u;
-  var s: array<vec4f, ${LANES * 4 * CV}>;
+  var s: array<vec4f, ${ROW_LANES * 4 * CV}>;
   var t = 0u;
   loop {
     //# for k in 0..4
@@ -48,7 +49,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(subgroup_invocation_id) lane:
     continuing { t += 4u; break if t >= p.tiles; }
   }
   let c0 = rowTile * ${LANES * 4}u;
-  let rows = min(${LANES * 4}u, p.C4 * 4u - c0);
+  let rows = min(${ROW_LANES * 4}u, p.C4 * 4u - c0);
   let to = ((point * p.panels + col / 8u) * p.C4 * 4u + c0) * 8u + col % 8u;
   for (var r = 0u; r < rows; r++) {
     //# for q in 0..CV

@@ -16,13 +16,20 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
   let first = row / p.outH * p.H * p.W;
   var largest = vec4f(-3.4028234e38);
   var found = vec4u(u32(max(0, above)) * p.W + u32(max(0, left)));
-  for (var y = max(0, above); y < min(i32(p.H), above + i32(p.k)); y++) {
-    for (var z = max(0, left); z < min(i32(p.W), left + i32(p.k)); z++) {
+  // tested at the foot, as a window has a cell (conv/subgroup.wgsl)
+  let yEnd = min(i32(p.H), above + i32(p.k));
+  let zEnd = min(i32(p.W), left + i32(p.k));
+  var y = max(0, above);
+  loop {
+    var z = max(0, left);
+    loop {
       let pixel = u32(y) * p.W + u32(z);
       let v = x[(first + pixel) * p.C4 + c];
       found = select(found, vec4u(pixel), v > largest);
       largest = max(largest, v);
+      continuing { z++; break if z >= zEnd; }
     }
+    continuing { y++; break if y >= yEnd; }
   }
   cell[i] = found;
 }
