@@ -1,8 +1,8 @@
 /**
  * @file What Mesa's software driver is told before it starts. It computes eight lanes at a time; a processor with AVX-512 has
  * sixteen, for which the driver must be asked, and its products are 1.4 times as fast then. It reads the environment once, when
- * the Vulkan loader brings it in; a process that has set LP_NATIVE_VECTOR_WIDTH itself is left alone. Its cache of compiled
- * shaders does not know the width, so code of sixteen lanes has a folder of its own.
+ * the Vulkan loader brings it in; a width that the process was given in LP_NATIVE_VECTOR_WIDTH is kept. Its cache of compiled
+ * shaders does not know the width, so code of another width than its own choice, 256, has a folder of its own.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,11 +17,17 @@ let asked = false;
 export function askForWideVectors(): void {
   if (asked) return;
   asked = true;
+  if (process.platform !== "linux" || process.arch !== "x64") return;
   const { env } = process;
-  if (process.platform !== "linux" || process.arch !== "x64" || env.LP_NATIVE_VECTOR_WIDTH) return;
-  if (!NEEDED.every((flag) => processorFlags().has(flag))) return;
-  env.LP_NATIVE_VECTOR_WIDTH = "512";
-  env.MESA_SHADER_CACHE_DIR = join(env.MESA_SHADER_CACHE_DIR ?? cacheFolder(), "mesa-512");
+  if (!env.LP_NATIVE_VECTOR_WIDTH) {
+    const flags = processorFlags();
+    if (NEEDED.every((flag) => flags.has(flag))) env.LP_NATIVE_VECTOR_WIDTH = "512";
+  }
+  const width = env.LP_NATIVE_VECTOR_WIDTH;
+  const folder = `mesa-${width}`;
+  // a process that one of ours started has it already
+  if (!width || width === "256" || env.MESA_SHADER_CACHE_DIR?.endsWith(folder)) return;
+  env.MESA_SHADER_CACHE_DIR = join(env.MESA_SHADER_CACHE_DIR ?? cacheFolder(), folder);
 }
 
 /** Of the first processor; none where the system does not say. */

@@ -22,6 +22,8 @@ export interface ConvStep {
   readonly name: string;
   readonly idea: string;
   readonly needsSubgroups?: boolean;
+  /** Its tile of more lanes would be wider than there are columns. */
+  readonly mostLanes?: number;
   /** Returns the result: `output`, or a tensor to be freed. */
   readonly run: (device: Device, operands: ConvOperands) => Tensor;
 }
@@ -29,7 +31,7 @@ export interface ConvStep {
 const shipped = (variant: ConvVariant | undefined, name: string, idea: string): ConvStep => ({
   name,
   idea,
-  needsSubgroups: variant === "subgroup" || variant === "winograd",
+  needsSubgroups: variant === "subgroup" || variant === "texture" || variant === "winograd",
   run(device, { O, input, packed }) {
     const attrs = { outChannels: O, kernel: [3, 3], stride: 1, padding: [1, 1], dilation: 1, relu: false } as const;
     forceConvVariant(variant);
@@ -63,6 +65,7 @@ export const CONV_STEPS: readonly ConvStep[] = [
     name: "im2col + subgroup 16 rows",
     idea: "the best GEMM on nine times the input",
     needsSubgroups: true,
+    mostLanes: 8,
     run(device, { H, W, C, O, input, packed, columns, output }) {
       device.dispatch({
         shader: "../bench/ladder/im2col.wgsl",
@@ -82,6 +85,7 @@ export const CONV_STEPS: readonly ConvStep[] = [
   shipped("workgroup", "implicit GEMM, workgroup tile", "addresses instead of a matrix; for GPUs"),
   shipped("registers", "implicit GEMM, registers", "no barrier, no subgroup operation"),
   shipped("subgroup", "implicit GEMM, subgroup", "the outer product on addresses"),
+  shipped("texture", "implicit GEMM, textures", "the same with both operands in textures"),
   shipped("winograd", "Winograd F(4x4, 3x3)", "36 products at points: 4 times fewer multiply-adds"),
   shipped(undefined, "what the engine chooses", "by capability of the device"),
 ];

@@ -170,9 +170,12 @@ async function climb(
   return { load: [before, loadavg()[0]], peakGflops: peak, rows };
 }
 
-/** The subgroup steps are written for devices whose subgroups have 4 or 8 lanes. */
-function usable({ caps }: Device, step: { readonly needsSubgroups?: boolean }): boolean {
-  return !step.needsSubgroups || (caps.software && (caps.subgroupSize === 4 || caps.subgroupSize === 8));
+/** The subgroup steps are written for devices whose subgroups have 4, 8 or 16 lanes. */
+function usable({ caps }: Device, step: { readonly needsSubgroups?: boolean; readonly mostLanes?: number }): boolean {
+  const { software, subgroupSize } = caps;
+  return (
+    !step.needsSubgroups || (software && [4, 8, 16].includes(subgroupSize) && subgroupSize <= (step.mostLanes ?? 16))
+  );
 }
 
 const f64 = (values: Float32Array, shape: readonly number[]) => ({ shape, data: Float64Array.from(values) });

@@ -2,7 +2,7 @@
  * @file The ladder: every version of the matrix product and of the 3×3 convolution that taught something, from naive to
  * best. A step knows what it should cost by the unit costs of a software driver, in nanoseconds for eight lanes:
  * multiply-add 0.55, scalar storage load 12, a vec4's component 7.5 (5.2 when all lanes want the same), component of a
- * vec4 of workgroup memory 4.9, scalar 10, broadcast 2.9. The prediction is multiply-add time over total time.
+ * vec4 of workgroup memory 4.9, scalar 10, a texel of four numbers 12, broadcast 2.9. The prediction is multiply-add time over total time.
  */
 import type { Device } from "../../engine/device.js";
 import type { Dispatch } from "../../engine/recorder.js";
@@ -12,6 +12,7 @@ const MULTIPLY_ADD = 0.55;
 const LOAD = 12;
 const LOAD4 = 4 * 7.5;
 const LOAD4_SAME = 4 * 5.2;
+const LOAD_TEXEL = 12;
 const LOCAL = 10;
 const LOCAL4 = 4 * 4.9;
 const BROADCAST = 2.9;
@@ -37,6 +38,8 @@ export interface Step {
   readonly overhead: number;
   readonly run: (device: Device, operands: GemmOperands) => void;
   readonly needsSubgroups?: boolean;
+  /** More lanes than it has rows. */
+  readonly mostLanes?: number;
 }
 
 /** Share of the multiply-add peak that a step should reach. */
@@ -91,7 +94,36 @@ export const GEMM_STEPS: readonly Step[] = [
   },
   narrow("32x32, pairwise", "half as wide: the loop's body fits the instruction cache", 0),
   narrow("32x32, pairwise, stores in a loop", "so does what follows it", 1),
+  textures("32x64, right operand in a texture", "a texel is loaded whole: no mask, bound and insertion a number", 0b10),
+  textures("32x64, both in textures", "what the engine does with eight lanes", 0b11),
 ];
+
+/** The narrow kernel's loop with operands in textures, two vec4 of columns a lane. */
+function textures(name: string, idea: string, sheets: number): Step {
+  const LEFT_SHEET = sheets & 1;
+  const left = LEFT_SHEET ? LOAD_TEXEL : LOAD4;
+  return {
+    name,
+    idea,
+    overhead: (4 * left + 8 * LOAD_TEXEL + 4 * 32 * BROADCAST) / (32 * 32),
+    needsSubgroups: true,
+    run(device, o) {
+      const lanes = device.caps.subgroupSize;
+      const constants = { LANES: lanes, CV: 2, LEFT_SHEET, RIGHT_SHEET: 1 };
+      const operands = LEFT_SHEET ? { ...o, left: device.sheetOf(o.left) } : o;
+      launch(
+        device,
+        "narrow",
+        constants,
+        operands,
+        device.sheetOf(o.packed),
+        (o.m / 32) * (o.n / (lanes * 8)),
+        [],
+        sheets,
+      );
+    },
+  };
+}
 
 /** The subgroup kernel on tiles of half the width. */
 function narrow(name: string, idea: string, LOOP: number): Step {
@@ -113,6 +145,7 @@ function subgroup(name: string, idea: string, rows: number, order: number): Step
     idea,
     overhead: subgroupOverhead(rows),
     needsSubgroups: true,
+    mostLanes: rows,
     run: (device, o) => subgroupLaunch(device, o, rows, order, 0, o.k),
   };
 }
@@ -140,11 +173,13 @@ function launch(
   right: Tensor,
   groups: number,
   more: readonly number[] = [],
+  sheets = 0,
 ): void {
   device.dispatch({
     shader: `../bench/ladder/${file}.wgsl`,
     constants,
     reads: [left, right],
+    sheets,
     writes: [output],
     params: [m, n, k, ...more],
     groups,
