@@ -15,19 +15,31 @@ let asked = false;
 
 /** To be called before the first instance is made. */
 export function askForWideVectors(): void {
-  if (asked) return;
+  if (asked || process.platform !== "linux" || process.arch !== "x64") return;
   asked = true;
-  if (process.platform !== "linux" || process.arch !== "x64") return;
-  const { env } = process;
-  if (!env.LP_NATIVE_VECTOR_WIDTH) {
-    const flags = processorFlags();
-    if (NEEDED.every((flag) => flags.has(flag))) env.LP_NATIVE_VECTOR_WIDTH = "512";
-  }
-  const width = env.LP_NATIVE_VECTOR_WIDTH;
+  Object.assign(process.env, settingsFor(process.env, processorFlags(), cacheFolder()));
+}
+
+/** Whether code of sixteen lanes runs here. */
+export function hasWideVectors(flags: ReadonlySet<string> = processorFlags()): boolean {
+  return NEEDED.every((flag) => flags.has(flag));
+}
+
+/** What to add to an environment. @param caches folder of this package's caches */
+export function settingsFor(
+  env: Readonly<Record<string, string | undefined>>,
+  flags: ReadonlySet<string>,
+  caches: string,
+): Record<string, string> {
+  const width = env.LP_NATIVE_VECTOR_WIDTH || (hasWideVectors(flags) ? "512" : "");
+  if (!width || width === "256") return {};
   const folder = `mesa-${width}`;
-  // a process that one of ours started has it already
-  if (!width || width === "256" || env.MESA_SHADER_CACHE_DIR?.endsWith(folder)) return;
-  env.MESA_SHADER_CACHE_DIR = join(env.MESA_SHADER_CACHE_DIR ?? cacheFolder(), folder);
+  const given = env.MESA_SHADER_CACHE_DIR;
+  return {
+    LP_NATIVE_VECTOR_WIDTH: width,
+    // a process that one of ours started has its folder already
+    MESA_SHADER_CACHE_DIR: given?.endsWith(folder) ? given : join(given ?? caches, folder),
+  };
 }
 
 /** Of the first processor; none where the system does not say. */

@@ -8,7 +8,10 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { packageRoot } from "../base/paths.js";
+import { hasWideVectors } from "../engine/mesa.js";
 
+/** Suites whose kernels are written for the number of lanes. */
+const WITH_EIGHT_LANES = ["asmk-gpu.test.js", "asmk-hamming.test.js", "gradients.test.js", "ops.test.js"];
 /** A command that takes longer hangs: it is killed and has failed. */
 const LONGEST_MS = 20 * 60_000;
 
@@ -24,6 +27,10 @@ const suites = readdirSync(join(root, "dist/test/suites"))
   .filter((f) => f.endsWith(".test.js") && (!only || only.some((o) => f.includes(o))))
   .sort();
 for (const file of suites) await suite(file);
+// Mesa's driver works with sixteen lanes where the processor allows it, else with eight: both must compute the same
+if (hasWideVectors() && !process.env.LP_NATIVE_VECTOR_WIDTH)
+  for (const file of suites.filter((f) => WITH_EIGHT_LANES.includes(f)))
+    await suite(file, "with eight lanes", { LP_NATIVE_VECTOR_WIDTH: "256" });
 
 if (!only || only.includes("conformance")) await conformance();
 
@@ -66,9 +73,9 @@ async function step(name: string, command: string, args: string[]): Promise<void
 }
 
 /** One uvu suite: its own totals are added up; a crash counts as one failure. */
-async function suite(file: string): Promise<void> {
-  console.log(`── ${file.replace(".test.js", "")}`);
-  const { code, output, seconds } = await run(process.execPath, [join(root, "dist/test/suites", file)]);
+async function suite(file: string, note = "", env: Record<string, string> = {}): Promise<void> {
+  console.log(`── ${[file.replace(".test.js", ""), note].filter(Boolean).join(", ")}`);
+  const { code, output, seconds } = await run(process.execPath, [join(root, "dist/test/suites", file)], env);
   const total = Number(/Total:\s+(\d+)/.exec(output)?.[1] ?? 0);
   const good = Number(/Passed:\s+(\d+)/.exec(output)?.[1] ?? 0);
   const off = Number(/Skipped:\s+(\d+)/.exec(output)?.[1] ?? 0);
@@ -79,11 +86,16 @@ async function suite(file: string): Promise<void> {
   console.log(`   ${seconds.toFixed(1)} s${bad ? ` — ${bad} FAILED (exit ${code})` : ""}\n`);
 }
 
-function run(command: string, args: string[]): Promise<{ code: number; output: string; seconds: number }> {
+function run(
+  command: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number; output: string; seconds: number }> {
   const begin = performance.now();
   return new Promise((done) => {
     const child = spawn(command, args, {
       cwd: root,
+      env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
       timeout: LONGEST_MS,
       killSignal: "SIGKILL",

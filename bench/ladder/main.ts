@@ -18,7 +18,7 @@ const { values } = parseArgs({
   },
 });
 const side = Number(values.size);
-if (!(side > 0 && side % 64 === 0)) throw new Error(`ladder: --size — expected a multiple of 64, got ${values.size}`);
+if (!(side > 0 && side % 128 === 0)) throw new Error(`ladder: --size — expected a multiple of 128, got ${values.size}`);
 
 // the steps were taken with eight lanes, and are named by them; LP_NATIVE_VECTOR_WIDTH=512 shows what sixteen bring
 process.env.LP_NATIVE_VECTOR_WIDTH ??= "256";
