@@ -246,7 +246,10 @@ export class Device {
     }
   }
 
-  /** A copy of float32 data in a texture, for kernels that bind it with `Dispatch.sheets`. */
+  /**
+   * A copy of the data in a texture, for kernels that bind it with `Dispatch.sheets`; the bits of integers pass unchanged.
+   * @param source of 32-bit values, whole vec4s, at most SHEET_BYTES
+   */
   toSheet(source: Tensor): Tensor {
     const pool = this.recorderCaptures ? this.scratch : this.memory;
     const sheet = this.adopt(pool, source.shape, "f32", source.label, undefined, "sheet");

@@ -25,8 +25,9 @@ export class PipelineCache {
   }
 
   /**
-   * The kernel of `shaders/<file>` with so many bindings to read, then to write, those read of `sheets`' bits in textures; compile errors surface at the next
-   * `check()` with the WGSL line under a caret. Every dispatch asks, so the key is put together in one go.
+   * The kernel of `shaders/<file>` with so many bindings to read, of which `sheets` has the bits of those in textures, then
+   * to write; compile errors surface at the next `check()` with the WGSL line under a caret. Every dispatch asks, so the key
+   * is put together in one go.
    */
   get(file: string, constants: Constants, reads: number, writes: number, sheets = 0): Kernel {
     let key = file;

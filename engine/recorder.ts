@@ -39,6 +39,7 @@ interface Fill {
   readonly cost: Cost;
 }
 
+/** A kernel with its bindings and where its parameters are. */
 interface Launch {
   readonly kernel: Kernel;
   readonly group: GPUBindGroup;

@@ -4,7 +4,7 @@
  * into 60, for texels are loaded whole. Stores are five times dearer there, so data are computed into a buffer and copied.
  */
 
-/** vec4s of a row. Linear place i is texel (i % 1024, i / 1024); shaders/conv/weights.wgsl counts the same way. */
+/** vec4s of a row. Linear place i is texel (i % 1024, i / 1024); shaders/conv/left_sheet.wgsl counts the same way. */
 export const SHEET_WIDTH = 1024;
 const ROW = SHEET_WIDTH * 16;
 /** Bytes of the largest: textures of 8,192 rows are in every device's limits. */

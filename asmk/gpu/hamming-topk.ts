@@ -5,7 +5,7 @@
 import { UsageError } from "../../base/errors.js";
 import type { Device } from "../../engine/device.js";
 import { groupsFor } from "../../engine/ops/launch.js";
-import { fitsSheet } from "../../engine/ops/tiles.js";
+import { readsTextures } from "../../engine/ops/tiles.js";
 import type { Tensor } from "../../engine/tensor.js";
 import type { NearestCodes } from "../nearest-codes.js";
 
@@ -145,7 +145,7 @@ export class HammingCodes {
       label: `hammingTranspose/${count}`,
       cost: { flops: 0, bytes: codes.bytes + planes.bytes },
     });
-    if (!(this.device.choices.conv === "texture" && fitsSheet(this.device, planes))) return planes;
+    if (!readsTextures(this.device, planes)) return planes;
     const sheet = this.device.toSheet(planes);
     planes.free();
     return sheet;

@@ -27,7 +27,8 @@ export function resultsMarkdown(report: PeersReport): string {
     "medians, theirs over ours, so above 1 we are faster. ± is the interquartile range over the median. *CPU* is the same ratio in",
     "processor time of the process, which neighbours on the machine disturb less; *first* counts from loading the engine to the",
     "first output. *load* is the machine's one-minute average before and after; it has two cores unless said otherwise.",
-    "All WebGPU engines run on the same driver with the same settings, those of engine/mesa.ts included (the device's name has its width).",
+    "All WebGPU engines run on the same driver with the same settings, those of engine/mesa.ts included (the device's name has",
+    "its width).",
     "tfjs wasm and onnxruntime-web wasm run with their default number of threads, onnxruntime-node with two that do not spin.",
   ];
   for (const c of comparisons) {

@@ -22,7 +22,7 @@ export interface ConvStep {
   readonly name: string;
   readonly idea: string;
   readonly needsSubgroups?: boolean;
-  /** Its tile of more lanes would be wider than there are columns. */
+  /** A tile of more lanes is wider than the columns that there are; default 16. */
   readonly mostLanes?: number;
   /** Returns the result: `output`, or a tensor to be freed. */
   readonly run: (device: Device, operands: ConvOperands) => Tensor;

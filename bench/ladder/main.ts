@@ -1,6 +1,6 @@
 /**
  * @file `npm run bench:ladder [-- --size 512] [--rounds N] [--json] [--write]`: the ladder as tables; `--write` renews
- * bench/LADDER.md.
+ * bench/LADDER.md, or of sixteen lanes (LP_NATIVE_VECTOR_WIDTH=512) bench/LADDER-16.md.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -23,6 +23,7 @@ if (!(side > 0 && side % 128 === 0)) throw new Error(`ladder: --size — expecte
 // the steps were taken with eight lanes, and are named by them; LP_NATIVE_VECTOR_WIDTH=512 shows what sixteen bring
 process.env.LP_NATIVE_VECTOR_WIDTH ??= "256";
 const device = await openDevice();
+const wide = device.caps.subgroupSize === 16;
 const rounds = Number(values.rounds);
 const reports = [
   await climbGemm(device, side, side, { rounds }),
@@ -31,7 +32,8 @@ const reports = [
 ];
 const text = markdown(reports);
 console.log(values.json ? JSON.stringify(reports, null, 1) : text);
-if (values.write) writeFileAtomic(join(packageRoot(), "bench/LADDER.md"), text);
+// tables of another width than the steps' own have a file of their own
+if (values.write) writeFileAtomic(join(packageRoot(), wide ? "bench/LADDER-16.md" : "bench/LADDER.md"), text);
 device.close();
 
 function markdown(all: readonly LadderReport[]): string {
@@ -39,11 +41,12 @@ function markdown(all: readonly LadderReport[]): string {
   const head = [
     "# The ladder",
     "",
-    `\`npm run bench:ladder${options ? ` -- ${options}` : ""}\`, ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC, ${device.caps.name} (${device.caps.driver}), Node ${process.version}.`,
+    `\`${wide ? "LP_NATIVE_VECTOR_WIDTH=512 " : ""}npm run bench:ladder${options ? ` -- ${options}` : ""}\`, ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC, ${device.caps.name} (${device.caps.driver}), Node ${process.version}.`,
     "",
     "Each step was checked against float64 sums (*error*, of the largest value) and then took turns with all others and with the",
     "multiply-add peak. *predicted* is from the unit costs of lavapipe in `bench/ladder/steps.ts`; *by CPU* is against the peak in",
     "processor time, which neighbours on the machine disturb less.",
+    ...(wide ? ["Names and predictions are those of eight lanes; with sixteen a tile is twice as wide."] : []),
   ];
   return `${[...head, ...all.flatMap(section)].join("\n")}\n`;
 }

@@ -2,7 +2,8 @@
  * @file The ladder: every version of the matrix product and of the 3×3 convolution that taught something, from naive to
  * best. A step knows what it should cost by the unit costs of a software driver, in nanoseconds for eight lanes:
  * multiply-add 0.55, scalar storage load 12, a vec4's component 7.5 (5.2 when all lanes want the same), component of a
- * vec4 of workgroup memory 4.9, scalar 10, a texel of four numbers 12, broadcast 2.9. The prediction is multiply-add time over total time.
+ * vec4 of workgroup memory 4.9, scalar 10, a texel of four numbers 12, broadcast 2.9. The prediction is multiply-add time
+ * over total time.
  */
 import type { Device } from "../../engine/device.js";
 import type { Dispatch } from "../../engine/recorder.js";
@@ -38,7 +39,7 @@ export interface Step {
   readonly overhead: number;
   readonly run: (device: Device, operands: GemmOperands) => void;
   readonly needsSubgroups?: boolean;
-  /** More lanes than it has rows. */
+  /** Lanes that it has rows for; default 16. */
   readonly mostLanes?: number;
 }
 

@@ -1,17 +1,7 @@
 /** @file Launch of several matrix products of one size, each with its own packed right side: one dispatch for all. */
 import type { Device } from "../device.js";
 import type { Tensor } from "../tensor.js";
-import { fitsSheet, hasEdge, leftInTexture, outerTile, textureTile, workgroupTile } from "./tiles.js";
-
-/** Small subgroups of software drivers have kernels of their own. */
-export function bySubgroup({ caps }: Device): boolean {
-  return caps.software && [4, 8, 16].includes(caps.subgroupSize);
-}
-
-/** Whether kernels of the subgroup outer product, and what is around it, read a tensor from a texture. */
-export function readsTextures(device: Device, tensor: Tensor): boolean {
-  return bySubgroup(device) && device.choices.conv === "texture" && fitsSheet(device, tensor);
-}
+import { bySubgroup, hasEdge, leftInTexture, outerTile, readsTextures, textureTile, workgroupTile } from "./tiles.js";
 
 /** left [n, M, K] · packed [n, panels, K, 32] → output [n, M, N]; only `packed` must have this very shape. */
 export function batchedProduct(device: Device, left: Tensor, packed: Tensor, output: Tensor, label: string): void {

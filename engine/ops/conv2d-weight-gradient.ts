@@ -5,11 +5,11 @@
 import type { Device } from "../device.js";
 import { size } from "../op.js";
 import type { Tensor } from "../tensor.js";
-import { bySubgroup } from "./batched-product.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { outerSumTile } from "./outer-sum.js";
 import { PANEL } from "./pack.js";
 import { sumParts } from "./reduce-columns.js";
+import { bySubgroup } from "./tiles.js";
 import { winogradGains } from "./winograd.js";
 import { winogradWeightGradient } from "./winograd-gradient.js";
 

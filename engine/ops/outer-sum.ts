@@ -1,7 +1,7 @@
 /** @file Tile and operands of the kernels that sum outer products of rows (shaders/conv/outer_sum.wgsl). */
 import type { Device } from "../device.js";
 import type { Tensor } from "../tensor.js";
-import { readsTextures } from "./batched-product.js";
+import { readsTextures } from "./tiles.js";
 
 /** Rows are channels of the left operand, columns those of the right one. */
 export interface OuterSumTile {

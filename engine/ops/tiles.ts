@@ -29,11 +29,6 @@ export function outerTile(LANES: number, ROWS: number, CV: number): Tile {
   return { shader: OUTER_PRODUCT, constants: { LANES, CV, ROWS }, rows: ROWS, columns: LANES * CV * 4 };
 }
 
-/** Whether a kernel of such a tile must look where an output of so many columns ends. */
-export function hasEdge({ constants, columns }: Tile, outColumns: number): 0 | 1 {
-  return constants.CV > 1 && outColumns % columns ? 1 : 0;
-}
-
 /**
  * The same with operands in textures, for an output of so many rows and columns. Loads are cheap there, so a tile is as large as
  * its loop fits the instruction cache: 64 × 64 with sixteen lanes, 32 × 64 with eight; wide where there are few rows.
@@ -45,9 +40,24 @@ export function textureTile(lanes: number, rows: number, columns: number): Tile 
   return { ...tile, constants: { ...tile.constants, RIGHT_SHEET: 1 } };
 }
 
+/** Whether a kernel of such a tile must look where an output of so many columns ends. */
+export function hasEdge({ constants, columns }: Tile, outColumns: number): 0 | 1 {
+  return constants.CV > 1 && outColumns % columns ? 1 : 0;
+}
+
+/** Small subgroups of software drivers have kernels of their own. */
+export function bySubgroup({ caps }: Device): boolean {
+  return caps.software && [4, 8, 16].includes(caps.subgroupSize);
+}
+
 /** Whether an operand can be in a texture. */
 export function fitsSheet(device: Device, operand: Tensor): boolean {
   return operand.bytes <= Math.min(SHEET_BYTES, device.maxBinding);
+}
+
+/** Whether the device's kernels for small subgroups read a tensor from a texture: it has chosen so, and the tensor fits. */
+export function readsTextures(device: Device, tensor: Tensor): boolean {
+  return bySubgroup(device) && device.choices.conv === "texture" && fitsSheet(device, tensor);
 }
 
 /** Whether the left operand goes into a texture too: a copy costs no more than one load of each value saves. */

@@ -7,10 +7,11 @@
 import type { Device } from "../device.js";
 import type { Tensor } from "../tensor.js";
 import { windowOf } from "../windows.js";
-import { batchedProduct, bySubgroup, readsTextures } from "./batched-product.js";
+import { batchedProduct } from "./batched-product.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { groupsFor } from "./launch.js";
 import { PANEL } from "./pack.js";
+import { bySubgroup, readsTextures } from "./tiles.js";
 
 export const POINTS = 36;
 /** Tiles of one chunk, about: their 36 points of 256 channels are 18 MB. A GPU takes more of them where channels are few. */

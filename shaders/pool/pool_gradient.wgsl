@@ -25,8 +25,8 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
   let s = i32(p.stride);
   let pad = i32(p.pad);
   var sum = vec4f();
-  // windows oy with oy·s − pad <= Y < oy·s − pad + k; where strides leave cells out there is none, and the first look is masked
-  // (loops are tested at the foot: conv/subgroup.wgsl)
+  // windows oy with oy·s − pad <= Y < oy·s − pad + k; where strides leave cells out there is none, and the first look is
+  // masked (loops are tested at the foot: conv/subgroup.wgsl)
   let yEnd = min(i32(p.outH) - 1, (Y + pad) / s);
   let xBegin = max(0, (X + pad - k + s) / s);
   let xEnd = min(i32(p.outW) - 1, (X + pad) / s);
@@ -36,7 +36,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
     loop {
       let seen = oy <= yEnd && ox <= xEnd;
       let at = select(0u, ((n * p.outH + u32(oy)) * p.outW + u32(ox)) * p.C4 + c, seen);
-      let g = dy[at] * select(0.0, 1.0, seen);
+      let g = select(vec4f(), dy[at], seen);
       //# if KIND
       let rows = min(i32(p.H), oy * s - pad + k) - max(0, oy * s - pad);
       let columns = min(i32(p.W), ox * s - pad + k) - max(0, ox * s - pad);

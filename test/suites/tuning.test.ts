@@ -46,7 +46,7 @@ const tuning: Tuning = {
 };
 const fresh = () => mkdtempSync(join(folder, "cache-"));
 
-test("without a measurement software drivers get subgroup tiles and Winograd, GPUs a workgroup tile", () => {
+test("without a measurement software drivers get tiles for their lanes and Winograd, GPUs a workgroup tile", () => {
   const chosen = (software: boolean, lanes: number) => Object.values(choicesByCapability(caps(software, lanes))).join();
   assert.is(chosen(true, 8), "texture,winograd");
   assert.is(chosen(true, 4), "subgroup16,winograd");

@@ -153,6 +153,18 @@ export const opCases: readonly OpCase[] = [
   },
   {
     op: "averagePool",
+    title: "2x2 stride 3: some cells are in no window",
+    attrs: { kernel: 2, stride: 3, padding: 0 },
+    inputs: () => [values([2, 8, 7, 8], 1)],
+  },
+  {
+    op: "maxPool",
+    title: "2x2 stride 3: some cells are in no window",
+    attrs: { kernel: 2, stride: 3, padding: 0 },
+    inputs: () => [values([1, 7, 8, 4], 2)],
+  },
+  {
+    op: "averagePool",
     title: "one cell",
     attrs: { kernel: 3, stride: 1, padding: 1 },
     inputs: () => [values([1, 1, 1, 4], 1)],
