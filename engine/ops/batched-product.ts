@@ -1,7 +1,17 @@
 /** @file Launch of several matrix products of one size, each with its own packed right side: one dispatch for all. */
 import type { Device } from "../device.js";
 import type { Tensor } from "../tensor.js";
-import { bySubgroup, hasEdge, leftInTexture, outerTile, readsTextures, textureTile, workgroupTile } from "./tiles.js";
+import {
+  bySubgroup,
+  hasEdge,
+  leftInTexture,
+  outerTile,
+  readsTextures,
+  textureTile,
+  WORKGROUP_STEP,
+  workgroupSide,
+  workgroupTile,
+} from "./tiles.js";
 
 /** left [n, M, K] · packed [n, panels, K, 32] → output [n, M, N]; only `packed` must have this very shape. */
 export function batchedProduct(device: Device, left: Tensor, packed: Tensor, output: Tensor, label: string): void {
@@ -34,14 +44,14 @@ export function batchedProduct(device: Device, left: Tensor, packed: Tensor, out
     leftSheet?.free();
     return;
   }
-  const tile = workgroupTile(M, N, n);
+  const tile = workgroupTile(workgroupSide(device), M, N, n);
   const rowTiles = Math.ceil(M / tile.rows);
   const colTiles = Math.ceil(N / tile.columns);
   const zeros = device.zeros(N);
   device.dispatch({
     ...about,
     shader: tile.shader,
-    constants: tile.constants,
+    constants: { ...tile.constants, PLAIN: K % WORKGROUP_STEP === 0 ? 1 : 0 },
     reads: [left, packed, zeros, zeros],
     // biome-ignore format: one line for each line of the WGSL struct
     params: [

@@ -20,8 +20,11 @@ import {
   leftInTexture,
   OUTER_PRODUCT,
   outerTile,
+  plainness,
   type Tile,
   textureTile,
+  WORKGROUP_STEP,
+  workgroupSide,
   workgroupTile,
 } from "./tiles.js";
 import { winogradForward, winogradGains, winogradRuns } from "./winograd.js";
@@ -29,20 +32,22 @@ import { winogradForward, winogradGains, winogradRuns } from "./winograd.js";
 /** A tile, Winograd's way where the device can go it, or the tile of 16 or 32 rows that suits the subgroups. */
 export type ConvVariant = "winograd" | "subgroup" | Choices["conv"];
 
-const TILES: { readonly [K in Choices["conv"]]: (lanes: number, rows: number, columns: number) => Tile } = {
+const TILES: { readonly [K in Choices["conv"]]: (device: Device, rows: number, columns: number) => Tile } = {
   // one kernel for all: few rows are soon done, and another takes a second to compile
-  texture: (lanes, _rows, columns) => textureTile(lanes, Number.POSITIVE_INFINITY, columns),
-  subgroup32: (lanes) => outerTile(lanes, 32, 1),
-  subgroup16: (lanes) => outerTile(lanes, 16, 2),
-  workgroup: (_lanes, rows, columns) => workgroupTile(rows, columns),
+  texture: ({ caps }, _rows, columns) => textureTile(caps.subgroupSize, Number.POSITIVE_INFINITY, columns),
+  subgroup32: ({ caps }) => outerTile(caps.subgroupSize, 32, 1),
+  subgroup16: ({ caps }) => outerTile(caps.subgroupSize, 16, 2),
+  workgroup128: (_device, rows, columns) => workgroupTile(128, rows, columns),
+  workgroup: (_device, rows, columns) => workgroupTile(64, rows, columns),
   registers: () => ({ shader: "conv/registers.wgsl", constants: { ROWS: 8 }, rows: 8, columns: 128 }),
 };
 
 /** Products with K in parts: a k of a panel is 32 floats. */
 const BATCHES: BatchKernel & { readonly shader: string } = {
   shader: "conv/workgroup.wgsl",
-  tile: workgroupTile,
+  tile: (device, rows, columns, batches) => workgroupTile(workgroupSide(device), rows, columns, batches),
   panelVec4s: 8,
+  step: WORKGROUP_STEP,
 };
 
 let forced: ConvVariant | undefined;
@@ -65,7 +70,7 @@ function tileOf(device: Device, rows: number, columns: number, weights: Tensor):
     variant = candidatesOf(caps, "conv").includes(wanted) ? wanted : "registers";
   }
   if (variant === "texture" && !fitsSheet(device, weights)) variant = "subgroup32";
-  return TILES[variant](lanes, rows, columns);
+  return TILES[variant](device, rows, columns);
 }
 
 export const conv2d: Op<Conv2dAttrs> = {
@@ -164,6 +169,7 @@ function convolve(device: Device, inputs: readonly Tensor[], a: Conv2dAttrs, out
   const sheet = tile.constants.RIGHT_SHEET ? device.sheetOf(w) : undefined;
   const left = leftInTexture(device, tile, x) ? device.toSheet(x) : undefined;
   let { constants } = tile;
+  if (tile.shader === BATCHES.shader) constants = { ...constants, PLAIN: plainness(a, C, WORKGROUP_STEP) };
   if (tile.shader === OUTER_PRODUCT) constants = { ...constants, LEFT_SHEET: left ? 1 : 0, EDGE: hasEdge(tile, O) };
   const panelRange: [number, number][] = sheet
     ? [[0, w.shape[0]]]

@@ -8,12 +8,12 @@ import type { Tensor } from "../tensor.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { groupsFor } from "./launch.js";
 import { type BatchKernel, partsOf, splitProduct } from "./split-product.js";
-import type { Tile } from "./tiles.js";
+import { plainness, type Tile, tilesOf } from "./tiles.js";
 
-/** Tiles from which large ones fill a GPU. */
-const ENOUGH_TILES = 128;
-/** A left side that is read so often is made halves first: it then takes half the traffic, and no rounding on the way. */
-const OFTEN = 8;
+/** Values of K that a step of the kernel takes. */
+const STEP = 32;
+/** A left side whose values are multiplied so often is made halves first: it then takes half the traffic, and no rounding on the way. */
+const OFTEN = 512;
 
 /** SR × SC subgroups with WM × WN matrices each. */
 const tileOf = (SR: number, SC: number, WM: number, WN: number): Tile => ({
@@ -22,29 +22,37 @@ const tileOf = (SR: number, SC: number, WM: number, WN: number): Tile => ({
   rows: SR * WM * 16,
   columns: SC * WN * 16,
 });
-/** Fastest first, 128 × 256, 64 × 128 and 64 × 64: 4096³ at 136, 101 and 75 TFLOP/s on an H100. */
-export const MATRIX_TILES: readonly Tile[] = [tileOf(4, 4, 2, 4), tileOf(2, 2, 2, 4), tileOf(2, 2, 2, 2)];
+/**
+ * Tiles, from how many of them each is taken, and from how long a K. On an H200 the first do 261 and 242 TFLOP/s for 4096³, which
+ * has many of both, and 136 and 199 for 2048³: two workgroups of the first share a multiprocessor, so it wants twice as many.
+ * Where K is short the outputs decide, and long rows of them are stored faster.
+ */
+export const MATRIX_TILES: readonly { readonly tile: Tile; readonly least: number; readonly leastK: number }[] = [
+  { tile: tileOf(2, 2, 4, 4), least: 1024, leastK: 512 },
+  { tile: tileOf(2, 4, 4, 4), least: 96, leastK: 0 },
+  { tile: tileOf(2, 4, 4, 2), least: 96, leastK: 0 },
+  { tile: tileOf(4, 2, 2, 2), least: 96, leastK: 0 },
+  { tile: tileOf(2, 2, 2, 2), least: 0, leastK: 0 },
+];
 
 /** The first tile that the device can hold, of which there are enough, and whose columns are not half empty. */
-function matrixTile({ caps }: Device, rows: number, columns: number, batches = 1): Tile {
-  const fits = (tile: Tile) =>
+export function matrixTile({ caps }: Device, rows: number, columns: number, batches: number, K: number): Tile {
+  const fits = ({ tile, least, leastK }: (typeof MATRIX_TILES)[number]) =>
     threadsOf(tile) <= caps.maxInvocations &&
     storageOf(tile) <= caps.maxWorkgroupStorage &&
     2 * columns > tile.columns &&
-    batches * Math.ceil(rows / tile.rows) * Math.ceil(columns / tile.columns) >= ENOUGH_TILES;
-  return MATRIX_TILES.find(fits) ?? (MATRIX_TILES.at(-1) as Tile);
+    K >= leastK &&
+    tilesOf(tile, rows, columns, batches) >= least;
+  return (MATRIX_TILES.find(fits) ?? MATRIX_TILES.at(-1)!).tile;
 }
 
 const threadsOf = ({ constants: { SR, SC } }: Tile): number => SR * SC * 32;
 
-/** Bytes of workgroup memory: both sides of a step, and 16 × 20 floats a subgroup. */
-const storageOf = (tile: Tile): number => 80 * tile.rows + 64 * (tile.columns + 8) + 40 * threadsOf(tile);
+/** Bytes of workgroup memory: both sides of a step, and where they were two matrices of sums of each subgroup at the end. */
+const storageOf = (tile: Tile): number => Math.max(80 * tile.rows + 64 * (tile.columns + 8), 80 * threadsOf(tile));
 
 /** A k of a panel is 32 halves: four vec4 of words. */
-const matrixKernel = (device: Device): BatchKernel => ({
-  tile: (rows, columns, batches) => matrixTile(device, rows, columns, batches),
-  panelVec4s: 4,
-});
+const MATRIX: BatchKernel = { tile: matrixTile, panelVec4s: 4, step: STEP };
 
 /** Whether matrix units can do it: what they read and write must lie within one binding each. */
 export function matrixRuns(device: Device, [x, w]: readonly Tensor[], output: Tensor): boolean {
@@ -62,27 +70,21 @@ export function matrixForward(
   const halves = device.derived(w, "halves", () => toHalves(device, w));
   const parts = partsOf(device, a, x, w, output);
   if (parts > 1) {
-    splitProduct(
-      device,
-      matrixKernel(device),
-      residual ? [x, halves, bias, residual] : [x, halves, bias],
-      a,
-      output,
-      parts,
-    );
+    splitProduct(device, MATRIX, residual ? [x, halves, bias, residual] : [x, halves, bias], a, output, parts);
     return;
   }
   const [, H, W, C] = x.shape;
   const [N, OH, OW, O] = output.shape;
   const rows = N * OH * OW;
-  const tile = matrixTile(device, rows, O);
+  const taps = a.kernel[0] * a.kernel[1];
+  const tile = matrixTile(device, rows, O, 1, taps * C);
   const rowTiles = Math.ceil(rows / tile.rows);
   const colTiles = Math.ceil(O / tile.columns);
-  const often = C % 8 === 0 && a.kernel[0] * a.kernel[1] * colTiles >= OFTEN;
+  const often = C % 8 === 0 && taps * O > OFTEN;
   const left = often ? toHalves(device, x) : x;
   device.dispatch({
     shader: tile.shader,
-    constants: often ? { ...tile.constants, LEFT_HALF: 1 } : tile.constants,
+    constants: { ...tile.constants, LEFT_HALF: often ? 1 : 0, PLAIN: plainness(a, C, STEP) },
     reads: [left, halves, bias, residual ?? bias],
     writes: [output],
     // biome-ignore format: one line for each line of the WGSL struct

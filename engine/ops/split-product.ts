@@ -6,7 +6,7 @@ import type { Device } from "../device.js";
 import type { Tensor } from "../tensor.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { groupsFor } from "./launch.js";
-import { ENOUGH_TILES, type Tile } from "./tiles.js";
+import { ENOUGH_TILES, plainness, type Tile } from "./tiles.js";
 
 /** Parts are whole steps of every kernel: vec4s of K. */
 const STEP4 = 8;
@@ -29,16 +29,20 @@ export function partsOf(device: Device, a: Conv2dAttrs, x: Tensor, w: Tensor, ou
   return fits ? Math.max(1, parts) : 1;
 }
 
-/** A kernel with batches: its tile for so many rows and columns, and the vec4s of its right operand that hold a k of a panel. */
+/**
+ * A kernel with batches: its tile for so many rows and columns, the vec4s of its right operand that hold a k of a panel, and
+ * how many values of K it takes at a time.
+ */
 export interface BatchKernel {
-  readonly tile: (rows: number, columns: number, batches: number) => Tile;
+  readonly tile: (device: Device, rows: number, columns: number, batches: number, K: number) => Tile;
   readonly panelVec4s: number;
+  readonly step: number;
 }
 
 /** As conv2d's forward for a plain product, with K in `parts`; `w` as the kernel wants it. */
 export function splitProduct(
   device: Device,
-  { tile: tileFor, panelVec4s }: BatchKernel,
+  { tile: tileFor, panelVec4s, step }: BatchKernel,
   [x, w, bias, residual]: readonly Tensor[],
   a: Conv2dAttrs,
   output: Tensor,
@@ -47,8 +51,8 @@ export function splitProduct(
   const C = x.shape[3];
   const O = a.outChannels;
   const rows = output.elements / O;
-  const tile = tileFor(rows, O, parts);
   const chunk4 = Math.ceil(C / 4 / parts / STEP4) * STEP4;
+  const tile = tileFor(device, rows, O, parts, chunk4 * 4);
   const used = Math.ceil(C / 4 / chunk4);
   const rowTiles = Math.ceil(rows / tile.rows);
   const colTiles = Math.ceil(O / tile.columns);
@@ -58,7 +62,7 @@ export function splitProduct(
     const sums = device.empty([used, rows, O], "f32", "parts of a product");
     device.dispatch({
       shader: tile.shader,
-      constants: tile.constants,
+      constants: { ...tile.constants, PLAIN: plainness(a, C, step) },
       reads: [x, w, zeros, zeros],
       writes: [sums],
       // biome-ignore format: one line for each line of the WGSL struct

@@ -8,7 +8,7 @@ import type { Capabilities } from "../adapter.js";
 /** One candidate of each choice: what a device works with. */
 export interface Choices {
   /** Tile of convolutions and matrix products (engine/ops/conv2d.ts). */
-  readonly conv: "texture" | "subgroup32" | "subgroup16" | "workgroup" | "registers";
+  readonly conv: "texture" | "subgroup32" | "subgroup16" | "workgroup128" | "workgroup" | "registers";
   /** Way of 3×3 convolutions of stride 1 that have enough channels (engine/ops/winograd.ts). */
   readonly conv3x3: "winograd" | "direct";
 }
@@ -33,6 +33,8 @@ const RULES: { readonly [K in ChoiceName]: Rule<Choices[K]> } = {
       texture: (caps) => caps.software && lanes(8, 16)(caps),
       subgroup32: lanes(8, 16),
       subgroup16: lanes(4, 8, 16),
+      // 128 sums in the registers of each invocation: devices that have fewer registers are slower with them
+      workgroup128: (caps) => !caps.software && caps.maxInvocations >= 128 && caps.maxWorkgroupStorage >= 16640,
       workgroup: always,
       registers: always,
     },

@@ -12,7 +12,7 @@ import { asChoices, type Choices } from "./choices.js";
 import type { Tuning } from "./measure.js";
 
 /** To be raised whenever the table of choices or the speed of one of its kernels changes. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** Whose choices a file holds. */
 const keyOf = ({ name, driver }: Capabilities) => ({ format: FORMAT, adapter: name, driver });

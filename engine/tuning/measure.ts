@@ -40,7 +40,7 @@ const SHAPES = {
     { side: 32, channels: 128, outChannels: 128, kernel: 3 },
   ],
   gpu: [
-    { side: 96, channels: 256, outChannels: 512, kernel: 1 },
+    { side: 128, channels: 256, outChannels: 512, kernel: 1 },
     { side: 96, channels: 128, outChannels: 128, kernel: 3 },
   ],
   mini: [

@@ -5,11 +5,11 @@
 // A workgroup of 64 invocations owns 64 neighbouring channels c of one tap × 64 output channels, 8 × 8 an invocation, as
 // conv/workgroup.wgsl does; sixteen pixels a step pass through workgroup memory, both sides as they lie. A whole kernel row
 // counts as one tap of kernelW·C channels where its pixels are neighbours. The pixels are split into `chunks` workgroups
-// that write partial sums; a second kernel adds them in order.
+// that write partial sums; a second kernel adds them in order. The loop counts down for the reason given in conv/workgroup.wgsl.
 //# include "conv/weight_gradient_params.wgsl"
 
-var<workgroup> left: array<vec4f, 256>;    // [pixel 16][channel 64]
-var<workgroup> right: array<vec4f, 256>;   // [pixel 16][column 64]
+var<workgroup> lefts: array<vec4f, 256>;    // [pixel 16][channel 64]
+var<workgroup> rights: array<vec4f, 256>;   // [pixel 16][column 64]
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: u32) {
@@ -32,41 +32,68 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
   var s${r}_0 = vec4f();
   var s${r}_1 = vec4f();
   //# end
-  for (var first = chunk * p.chunk; first < end + 16u; first += 16u) {
-    // the values of this step, on their way while the one before is multiplied
+  let begin = chunk * p.chunk;
+  let tapY = i32(tap / p.kernelW * p.dilation) - i32(p.padY);
+  let tapX = i32(tap % p.kernelW * p.dilation) - i32(p.padX);
+  // the pixels of a step, and by how much the next step's are further: counted on, for divisions are dear
+  let stepX = 16u % p.outW;
+  let stepY = 16u / p.outW % p.outH;
+  let stepN = 16u / p.outW / p.outH;
+  //# for j in 0..4
+  var m${j} = begin + tid / 16u + ${j * 4}u;
+  var x${j} = m${j} % p.outW;
+  var y${j} = m${j} / p.outW % p.outH;
+  var n${j} = m${j} / p.outW / p.outH;
+  var a${j} = vec4f();
+  var b${j} = vec4f();
+  //# end
+  //# for looped in 0..2
+  //# if looped
+  for (var steps = (end - begin + 15u) / 16u; steps > 0u; steps--) {
+    workgroupBarrier();
     //# for j in 0..4
-    let m${j} = first + tid / 16u + ${j * 4}u;
-    let y${j} = i32(m${j} / p.outW % p.outH * p.stride + tap / p.kernelW * p.dilation) - i32(p.padY);
-    let x${j} = (i32(m${j} % p.outW * p.stride + tap % p.kernelW * p.dilation) - i32(p.padX)) * i32(p.inC4) + i32(c4);
-    let row${j} = (i32(m${j} / (p.outW * p.outH) * p.inH) + y${j}) * i32(p.inW * p.inC4);
-    let seen${j} = m${j} < end && c4 < p.runC4 && y${j} >= 0 && y${j} < i32(p.inH) && u32(x${j}) < p.inW * p.inC4;
-    let a${j} = select(vec4f(), input[select(0u, u32(row${j} + x${j}), seen${j})], seen${j});
-    let given${j} = m${j} < end && col < p.outC4;
-    let b${j} = select(vec4f(), weights[select(0u, m${j} * p.outC4 + col, given${j})], given${j});
+    lefts[tid + ${j * 64}u] = a${j};
+    rights[tid + ${j * 64}u] = b${j};
     //# end
-    if (first > chunk * p.chunk) {
-      //# for k in 0..16
-      {
-        let l0 = left[${k * 16}u + ty];
-        let l1 = left[${k * 16 + 8}u + ty];
-        let r0 = right[${k * 16}u + tx];
-        let r1 = right[${k * 16 + 8}u + tx];
-        //# for r in 0..4
-        s${r}_0 += l0[${r}] * r0;
-        s${r}_1 += l0[${r}] * r1;
-        s${r + 4}_0 += l1[${r}] * r0;
-        s${r + 4}_1 += l1[${r}] * r1;
-        //# end
-      }
+    workgroupBarrier();
+    //# for j in 0..4
+    m${j} += 16u;
+    x${j} += stepX;
+    y${j} += stepY;
+    n${j} += stepN;
+    if (x${j} >= p.outW) { x${j} -= p.outW; y${j}++; }
+    if (y${j} >= p.outH) { y${j} -= p.outH; n${j}++; }
+    //# end
+  //# end
+    // the next step's values, on their way while this one is multiplied
+    //# for j in 0..4
+    {
+      let y = i32(y${j} * p.stride) + tapY;
+      let x = (i32(x${j} * p.stride) + tapX) * i32(p.inC4) + i32(c4);
+      let seen = m${j} < end && c4 < p.runC4 && y >= 0 && y < i32(p.inH) && u32(x) < p.inW * p.inC4;
+      a${j} = select(vec4f(), input[select(0u, u32((i32(n${j} * p.inH) + y) * i32(p.inW * p.inC4) + x), seen)], seen);
+      let given = m${j} < end && col < p.outC4;
+      b${j} = select(vec4f(), weights[select(0u, m${j} * p.outC4 + col, given)], given);
+    }
+    //# end
+  //# if looped
+    //# for k in 0..16
+    {
+      let l0 = lefts[${k * 16}u + ty];
+      let l1 = lefts[${k * 16 + 8}u + ty];
+      let r0 = rights[${k * 16}u + tx];
+      let r1 = rights[${k * 16 + 8}u + tx];
+      //# for r in 0..4
+      s${r}_0 += l0[${r}] * r0;
+      s${r}_1 += l0[${r}] * r1;
+      s${r + 4}_0 += l1[${r}] * r0;
+      s${r + 4}_1 += l1[${r}] * r1;
       //# end
     }
-    workgroupBarrier();
-    //# for j in 0..4
-    left[tid + ${j * 64}u] = a${j};
-    right[tid + ${j * 64}u] = b${j};
     //# end
-    workgroupBarrier();
   }
+  //# end
+  //# end
   let K = taps * p.runC4 * 4u;
   let panels = (p.outC4 + 7u) / 8u;
   //# for r in 0..8

@@ -4,12 +4,16 @@
 // addresses become constants, which is worth a quarter of the time.
 //
 //   K is staged in steps of 16 through workgroup memory: the left side turned, [k][row], the right side as it lies, [k][column].
-//   While a step is multiplied the next one's values are already on their way into registers.
+//   While a step is multiplied the next one's values are already on their way into registers. The loop counts down to zero, the
+//   one form with a run-time count that gets no guard against running for ever: behind that second way out compilers move loads.
 //
 // Of the left side an invocation stages four rows × four k, a square that it turns in registers; of the right side four vec4.
 // Where there are enough invocations (TM · TN of them for a square tile) one half does the left and one half the right, else each does both.
 // A step is four vec4 of one run of input (see params.wgsl); where the run ends early the rest of the left side is zero, and
 // what the right side holds there does not matter.
+//
+// PLAIN: one tap without padding and runs of whole steps, so an invocation's rows lie at fixed places. What it steps over behind the
+// last step is that step again.
 //
 // `batches` products of the same sizes may be done at once, their operands batchIn, batchWeight and batchOut vec4s apart.
 //
@@ -17,13 +21,14 @@
 //# const BN = 128
 //# const TM = 8
 //# const TN = 8
+//# const PLAIN = 0
 //# const THREADS = BM * BN / TM / TN
 //# const WIDE = BN / TN / 8
 //# const STRIDE = BM / 4 + 1
 //# include "conv/params.wgsl"
 
-var<workgroup> left: array<vec4f, ${16 * STRIDE}>;   // [k 16][row BM, and four of padding against bank conflicts]
-var<workgroup> right: array<vec4f, ${4 * BN}>;       // [k 16][column BN]
+var<workgroup> lefts: array<vec4f, ${16 * STRIDE}>;   // [k 16][row BM, and four of padding against bank conflicts]
+var<workgroup> rights: array<vec4f, ${4 * BN}>;       // [k 16][column BN]
 
 @compute @workgroup_size(${THREADS})
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: u32) {
@@ -59,60 +64,95 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) tid: 
 
   // the last part of a split K may be shorter
   let runEnd = select(p.runC4, min(p.runC4, p.inC4 - batch * p.splitC4), p.splitC4 != 0u);
+  var c0 = 0u;
+  //# if PLAIN
+  let steps = runEnd / 4u;
+  //# for j in 0..4
+  let at${j} = (u32(origin${j}.z + origin${j}.y) * p.inW + u32(origin${j}.x)) * p.inC4 + part - p.inOffset + batch * p.batchIn;
+  //# end
+  //# else
   let stepsOfRun = (p.runC4 + 3u) / 4u;
   let steps = p.kernelH * p.runs * stepsOfRun;
-  for (var step = 0u; step <= steps; step++) {
-    // the values of this step, on their way while the one before is multiplied
-    let run = step / stepsOfRun;
-    let c0 = step % stepsOfRun * 4u;
-    let c = c0 + part;
-    if (stagesLeft) {
-      let ky = i32(run / p.runs * p.dilation);
-      let kx = i32(run % p.runs * p.dilation);
-      //# for j in 0..4
-      let y${j} = origin${j}.y + ky;
-      let i${j} = (origin${j}.x + kx) * i32(p.inC4) + i32(c);
-      let inside${j} = step < steps && c < runEnd && y${j} >= 0 && y${j} < i32(p.inH) && u32(i${j}) < p.inW * p.inC4;
-      let at${j} = (origin${j}.z + y${j}) * i32(p.inW * p.inC4) + i${j} - i32(p.inOffset) + i32(batch * p.batchIn);
-      a${j} = select(vec4f(), input[select(0u, u32(at${j}), inside${j})], inside${j});
-      //# end
-    }
-    if (stagesRight) {
-      let first = select(0u, (run * p.runC4 + c0) * 32u, step < steps);
-      //# for j in 0..4
-      b${j} = weights[w${j} + first];
-      //# end
-    }
-    if (step > 0u) {
-      //# for k in 0..16
-      {
-        //# for g in 0..TM/4
-        let l${g} = left[${k * STRIDE + g * BM / TM}u + ty];
-        //# end
-        //# for q in 0..TN/4
-        let r${q} = right[${k * BN / 4 + q * BN / TN}u + tx];
-        //# end
-        //# for r in 0..TM
-        //# for q in 0..TN/4
-        s${r}_${q} += l${r / 4}[${r % 4}] * r${q};
-        //# end
-        //# end
-      }
-      //# end
-    }
+  var runX = 0u;
+  var runY = 0u;
+  //# end
+  //# for looped in 0..2
+  //# if looped
+  for (var left = steps; left > 0u; left--) {
     workgroupBarrier();
     if (stagesLeft) {
       //# for i in 0..4
-      left[(part * 4u + ${i}u) * ${STRIDE}u + quad] = vec4f(a0[${i}], a1[${i}], a2[${i}], a3[${i}]);
+      lefts[(part * 4u + ${i}u) * ${STRIDE}u + quad] = vec4f(a0[${i}], a1[${i}], a2[${i}], a3[${i}]);
       //# end
     }
     if (stagesRight) {
       //# for j in 0..4
-      right[other + ${j * BN}u] = b${j};
+      rights[other + ${j * BN}u] = b${j};
       //# end
     }
     workgroupBarrier();
+    // the next step's values, on their way while this one is multiplied
+    //# if PLAIN
+    c0 = min(c0 + 4u, runEnd - 4u);
+    //# else
+    c0 += 4u;
+    if (c0 >= p.runC4) { c0 = 0u; runX++; }
+    if (runX == p.runs) { runX = 0u; runY++; }
+    //# end
+  //# end
+    //# if PLAIN
+    if (stagesLeft) {
+      //# for j in 0..4
+      a${j} = input[at${j} + c0];
+      //# end
+    }
+    if (stagesRight) {
+      //# for j in 0..4
+      b${j} = weights[w${j} + c0 * 32u];
+      //# end
+    }
+    //# else
+    {
+      let going = runY < p.kernelH;
+      if (stagesLeft) {
+        let c = c0 + part;
+        let ky = i32(runY * p.dilation);
+        let kx = i32(runX * p.dilation);
+        //# for j in 0..4
+        let y${j} = origin${j}.y + ky;
+        let i${j} = (origin${j}.x + kx) * i32(p.inC4) + i32(c);
+        let inside${j} = going && c < runEnd && y${j} >= 0 && y${j} < i32(p.inH) && u32(i${j}) < p.inW * p.inC4;
+        let at${j} = (origin${j}.z + y${j}) * i32(p.inW * p.inC4) + i${j} - i32(p.inOffset) + i32(batch * p.batchIn);
+        a${j} = select(vec4f(), input[select(0u, u32(at${j}), inside${j})], inside${j});
+        //# end
+      }
+      if (stagesRight) {
+        let begin = select(0u, ((runY * p.runs + runX) * p.runC4 + c0) * 32u, going);
+        //# for j in 0..4
+        b${j} = weights[w${j} + begin];
+        //# end
+      }
+    }
+    //# end
+  //# if looped
+    //# for k in 0..16
+    {
+      //# for g in 0..TM/4
+      let l${g} = lefts[${k * STRIDE + g * BM / TM}u + ty];
+      //# end
+      //# for q in 0..TN/4
+      let r${q} = rights[${k * BN / 4 + q * BN / TN}u + tx];
+      //# end
+      //# for r in 0..TM
+      //# for q in 0..TN/4
+      s${r}_${q} += l${r / 4}[${r % 4}] * r${q};
+      //# end
+      //# end
+    }
+    //# end
   }
+  //# end
+  //# end
   //# for q in 0..TN/4
   let col${q} = colTile * ${BN / 4}u + ${q * BN / TN}u + tx;
   let bias${q} = bias[min(col${q}, p.outC4 - 1u)];

@@ -110,6 +110,8 @@ test("the weights' gradient of GPUs, of subgroups and without either agree", asy
     { x: [2, 17, 23, 4], O: 68, kernel: [7, 7], stride: 2, padding: [3, 3], dilation: 1 },
     { x: [1, 40, 1, 100], O: 140, kernel: [1, 1], stride: 1, padding: [0, 0], dilation: 1 },
     { x: [1, 15, 12, 36], O: 40, kernel: [3, 3], stride: 1, padding: [2, 2], dilation: 2 },
+    // images smaller than a step of sixteen pixels
+    { x: [9, 3, 2, 36], O: 40, kernel: [3, 3], stride: 1, padding: [1, 1], dilation: 1 },
     { x: [2, 15, 12, 36], O: 40, kernel: [3, 3], stride: 2, padding: [1, 1], dilation: 1 },
   ] as const;
   for (const { x: shape, O, ...form } of cases) {

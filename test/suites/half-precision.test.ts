@@ -3,10 +3,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { f16ToNumber, numberToF16 } from "../../base/tensor.js";
 import { createInstance } from "../../engine/dawn.js";
-import { openDevice } from "../../engine/device.js";
+import { type Device, openDevice } from "../../engine/device.js";
 import { type Array64, run } from "../../engine/op.js";
 import { conv2d } from "../../engine/ops/conv2d.js";
-import { MATRIX_TILES } from "../../engine/ops/half-product.js";
+import { MATRIX_TILES, matrixTile } from "../../engine/ops/half-product.js";
 import { specialise } from "../../engine/shader.js";
 import { loadNetwork } from "../../nets/load.js";
 import { benchPhoto } from "../../tasks/bench/nets.js";
@@ -89,10 +89,10 @@ test("the kernel for matrix units is valid WGSL in all its tiles", async () => {
   ]).requestAdapter();
   const features = ["shader-f16", "subgroups", "chromium-experimental-subgroup-matrix"] as GPUFeatureName[];
   const gpu = await (adapter as GPUAdapter).requestDevice({ requiredFeatures: features });
-  for (const { shader, constants } of MATRIX_TILES.flatMap((tile) => [
-    tile,
-    { ...tile, constants: { ...tile.constants, LEFT_HALF: 1 } },
-  ])) {
+  const forms = [0, 1].flatMap((LEFT_HALF) => [0, 1].map((PLAIN) => ({ LEFT_HALF, PLAIN })));
+  for (const { shader, constants } of MATRIX_TILES.flatMap(({ tile }) =>
+    forms.map((form) => ({ ...tile, constants: { ...tile.constants, ...form } })),
+  )) {
     const module = gpu.createShaderModule({ code: specialise(shader, constants) });
     const { messages } = await module.getCompilationInfo();
     assert.equal(
@@ -101,6 +101,20 @@ test("the kernel for matrix units is valid WGSL in all its tiles", async () => {
     );
   }
   gpu.destroy();
+});
+
+test("tiles for matrix units shrink with the output, and fit the device", () => {
+  const h100 = { maxInvocations: 1024, maxWorkgroupStorage: 49152 };
+  const tile = (rows: number, columns: number, K: number, caps = h100) => {
+    const { rows: BM, columns: BN } = matrixTile({ caps } as Device, rows, columns, 1, K);
+    return [BM, BN];
+  };
+  assert.equal(tile(4096, 4096, 4096), [128, 128]);
+  assert.equal(tile(2048, 2048, 2048), [128, 256]);
+  assert.equal(tile(12288, 128, 1152), [128, 128]);
+  assert.equal(tile(49152, 64, 576), [128, 64]);
+  assert.equal(tile(300, 64, 64), [64, 64]);
+  assert.equal(tile(49152, 64, 576, { maxInvocations: 128, maxWorkgroupStorage: 16384 }), [64, 64]);
 });
 
 test("nothing is left behind", () => {

@@ -55,12 +55,19 @@ test("without a measurement software drivers get tiles for their lanes and Winog
   for (const lanes of [0, 4, 8, 16, 32]) assert.is(chosen(false, lanes), "workgroup,direct");
 });
 
+const big = { maxInvocations: 1024, maxWorkgroupStorage: 49152 };
+
 test("candidates are what the device can run, with the choice by capability first", () => {
   const all = ["texture", "subgroup32", "subgroup16", "workgroup", "registers"];
   assert.equal(candidatesOf(caps(true, 8), "conv"), all);
   assert.equal(candidatesOf(caps(true, 4), "conv"), ["subgroup16", "workgroup", "registers"]);
-  assert.equal(candidatesOf(caps(false, 16), "conv"), ["workgroup", "subgroup32", "subgroup16", "registers"]);
-  assert.equal(candidatesOf(gpu, "conv"), ["workgroup", "registers"]);
+  const onGpu = ["workgroup", "subgroup32", "subgroup16", "workgroup128", "registers"];
+  assert.equal(candidatesOf(caps(false, 16, big), "conv"), onGpu);
+  assert.equal(candidatesOf(caps(false, 32, big), "conv"), ["workgroup", "workgroup128", "registers"]);
+  assert.equal(candidatesOf(caps(false, 32, { ...big, maxWorkgroupStorage: 16384 }), "conv"), [
+    "workgroup",
+    "registers",
+  ]);
   assert.equal(candidatesOf(gpu, "conv3x3"), ["direct", "winograd"]);
   assert.equal(candidatesOf(caps(false, 8), "conv3x3"), ["direct", "winograd"]);
   assert.equal(asChoices(gpu, { conv: "registers", conv3x3: "direct", more: 1 }), tuning.choices);

@@ -88,6 +88,7 @@ export const opCases: readonly OpCase[] = [
   conv("1x1", [1, 5, 7, 8], 12, [1, 1]),
   conv("1x1 with residual and relu", [1, 9, 11, 64], 96, [1, 1], { residual: true, relu: true }),
   conv("1x1 with a long K, which GPUs split", [1, 9, 3, 388], 64, [1, 1], { residual: true, relu: true }),
+  conv("1x1 with a long K of whole steps, its last part shorter", [1, 9, 3, 416], 64, [1, 1], { relu: true }),
   conv("1x1 stride 2", [1, 9, 10, 16], 36, [1, 1], { stride: 2 }),
   conv("3x3 padded", [1, 13, 9, 12], 40, [3, 3], { padding: [1, 1], relu: true }),
   conv("3x3 unpadded, two panels, residual", [2, 11, 14, 36], 68, [3, 3], { residual: true }),
