@@ -34,8 +34,8 @@ const INDEX_BITS = 22;
 const MOST_GROUPS = 2 ** INDEX_BITS / GROUP;
 /** Groups that one workgroup walks through with its queries in registers. */
 const CHUNK = 16;
-/** Rows of keys that one invocation of the first pick walks through. */
-const SLICE = 256;
+/** Rows of keys that one invocation of a pick walks through. */
+const SLICE = 128;
 /** Longer lists leave the registers of hamming_pick.wgsl. */
 const MOST_NEIGHBOURS = 64;
 /** Longest codes, in u32, that are compared in bit slices. */
@@ -163,7 +163,10 @@ export class HammingCodes {
       return this.shards.map((shard) =>
         device.scope(() => {
           const keys = this.keys(shard, rows, queryTiles, shape);
-          const parts = keys.shape[0] > SLICE ? this.pick(keys, SLICE, keep) : keys;
+          // lists of lists, until one slice is short: a column's lists are walked by one invocation
+          const slice = Math.max(SLICE, 4 * keep);
+          let parts = keys;
+          while (parts.shape[0] > slice) parts = this.pick(parts, slice, keep);
           return this.refine(shard, rows, count, this.pick(parts, parts.shape[0], keep), shape);
         }),
       );
