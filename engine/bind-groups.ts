@@ -99,7 +99,9 @@ export function makeGroup(
 
 /** Block, offset and bytes. */
 function placeOf(b: Binding): [block: number, offset: number, bytes: number] {
-  return b instanceof Tensor ? [b.storage.id, 0, b.bytes] : [b.tensor.storage.id, b.offset, b.bytes];
+  return b instanceof Tensor
+    ? [b.storage.id, b.begin, b.bytes]
+    : [b.tensor.storage.id, b.tensor.begin + b.offset, b.bytes];
 }
 
 function fits({ kernel: its, bound }: Kept, kernel: Kernel, reads: readonly Binding[], writes: readonly Binding[]) {
@@ -112,8 +114,8 @@ function match(bound: readonly number[], at: number, bindings: readonly Binding[
     const b = bindings[i];
     const whole = b instanceof Tensor;
     const tensor = whole ? b : b.tensor;
-    if (bound[at] !== tensor.storage.id || bound[at + 1] !== (whole ? 0 : b.offset) || bound[at + 2] !== b.bytes)
-      return false;
+    const begin = tensor.begin + (whole ? 0 : b.offset);
+    if (bound[at] !== tensor.storage.id || bound[at + 1] !== begin || bound[at + 2] !== b.bytes) return false;
   }
   return true;
 }

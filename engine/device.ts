@@ -209,7 +209,7 @@ export class Device {
       padded.set(bytes);
       bytes = padded;
     }
-    this.gpu.queue.writeBuffer(tensor.buffer, offset, bytes as Uint8Array<ArrayBuffer>);
+    this.gpu.queue.writeBuffer(tensor.buffer, tensor.begin + offset, bytes as Uint8Array<ArrayBuffer>);
   }
 
   /** `count` zeros, shared by all who need them; not to be freed or written. */
@@ -244,6 +244,11 @@ export class Device {
     } finally {
       this.constants = constants;
     }
+  }
+
+  /** Whether a binding may begin at this byte of a buffer. */
+  canBindAt(byte: number): boolean {
+    return byte % this.caps.offsetAlignment === 0;
   }
 
   /**

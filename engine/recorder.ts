@@ -35,6 +35,7 @@ export type Step = Launch | Fill;
 interface Fill {
   readonly sheet: Sheet;
   readonly from: GPUBuffer;
+  readonly begin: number;
   readonly bytes: number;
   readonly cost: Cost;
 }
@@ -152,7 +153,7 @@ export class Recorder {
   /** Copies a tensor's data into the texture of another. */
   fill(from: Tensor, to: Tensor): void {
     const cost = { flops: 0, bytes: 2 * from.bytes };
-    this.take({ sheet: to.storage.store as Sheet, from: from.buffer, bytes: from.bytes, cost });
+    this.take({ sheet: to.storage.store as Sheet, from: from.buffer, begin: from.begin, bytes: from.bytes, cost });
   }
 
   /** Encodes a step; a launch goes into the open pass, or with a profiler into one of its own. */
@@ -160,7 +161,7 @@ export class Recorder {
     this.encoder ??= this.device.createCommandEncoder();
     if ("sheet" in step) {
       this.endPass();
-      step.sheet.fill(this.encoder, step.from, step.bytes);
+      step.sheet.fill(this.encoder, step.from, step.begin, step.bytes);
       return;
     }
     this.dispatches++;
@@ -179,7 +180,7 @@ export class Recorder {
   copy(from: Tensor, to: GPUBuffer, offset: number): void {
     this.endPass();
     this.encoder ??= this.device.createCommandEncoder();
-    this.encoder.copyBufferToBuffer(from.buffer, 0, to, offset, from.bytes);
+    this.encoder.copyBufferToBuffer(from.buffer, from.begin, to, offset, from.bytes);
   }
 
   /** Sends what was recorded. */

@@ -26,17 +26,19 @@ export class Sheet {
     this.view = this.texture.createView();
   }
 
-  /** Records the copy of a buffer's first `bytes`, a multiple of 16, into the sheet. */
-  fill(encoder: GPUCommandEncoder, buffer: GPUBuffer, bytes: number): void {
+  /** Records the copy of so many bytes of a buffer, both multiples of 16, into the sheet. */
+  fill(encoder: GPUCommandEncoder, buffer: GPUBuffer, begin: number, bytes: number): void {
     const { texture } = this;
     const rows = Math.floor(bytes / ROW);
     const rest = (bytes % ROW) / 16;
-    if (rows) encoder.copyBufferToTexture({ buffer, bytesPerRow: ROW }, { texture }, [SHEET_WIDTH, rows]);
+    if (rows)
+      encoder.copyBufferToTexture({ buffer, offset: begin, bytesPerRow: ROW }, { texture }, [SHEET_WIDTH, rows]);
     if (rest)
-      encoder.copyBufferToTexture({ buffer, offset: rows * ROW, bytesPerRow: ROW }, { texture, origin: [0, rows] }, [
-        rest,
-        1,
-      ]);
+      encoder.copyBufferToTexture(
+        { buffer, offset: begin + rows * ROW, bytesPerRow: ROW },
+        { texture, origin: [0, rows] },
+        [rest, 1],
+      );
   }
 
   destroy(): void {

@@ -8,6 +8,7 @@ export type GpuType = "f32" | "u32" | "u8";
 /** Handle of data that ops never change; row-major. Activations are [N, H, W, C] with C a multiple of 4. */
 export class Tensor {
   private block: Block | undefined;
+  private isPart = false;
   /** The tensor whose memory this one shows, itself unless it is a view: what a tape knows tensors by. */
   base: Tensor = this;
   /** Its data are computed anew at each run of the plan that it was made for. */
@@ -22,6 +23,8 @@ export class Tensor {
     block: Block,
     private readonly owner: { release(tensor: Tensor, block: Block): void },
     readonly label: string,
+    /** The byte of the block at which the data begin: not 0 for rows of another tensor. */
+    readonly begin = 0,
   ) {
     this.block = block;
     this.elements = shape.reduce((n, d) => n * d, 1);
@@ -51,6 +54,7 @@ export class Tensor {
 
   /** Other forms of the same data that `Device.derived` keeps; freed with it. */
   get forms(): Map<string, Tensor> {
+    if (this.isPart) throw new Error(`engine: forms of ${this.label} — expected a whole tensor, got some of its rows`);
     this.base.ownForms ??= new Map();
     return this.base.ownForms;
   }
@@ -83,9 +87,24 @@ export class Tensor {
     const count = shape.reduce((n, d) => n * d, 1);
     if (count !== this.elements)
       throw new Error(`engine: view of ${this.label} — expected ${this.elements} elements, got [${shape}]`);
-    const view = new Tensor(shape, this.dtype, this.storage, { release: () => {} }, this.label);
+    const view = new Tensor(shape, this.dtype, this.storage, { release: () => {} }, this.label, this.begin);
     view.base = this.base;
+    view.isPart = this.isPart;
     return view;
+  }
+
+  /**
+   * `count` rows from `first` on, in the same memory, under the rules of a view. Inference only: a tape does not know what
+   * they are part of. They must begin where a binding may: see `Device.canBindAt`.
+   */
+  rows(first: number, count: number): Tensor {
+    const [all, ...rest] = this.shape;
+    if (!(first >= 0 && count > 0 && first + count <= all))
+      throw new Error(`engine: rows of ${this.label} — expected some of ${all}, got ${count} from ${first} on`);
+    const begin = this.begin + (this.bytes / all) * first;
+    const part = new Tensor([count, ...rest], this.dtype, this.storage, { release: () => {} }, this.label, begin);
+    part.isPart = true;
+    return part;
   }
 }
 

@@ -9,12 +9,12 @@ import type { Device } from "../engine/device.js";
 import { pad4, run } from "../engine/op.js";
 import { normalise } from "../engine/ops/normalise.js";
 import { type ResizeConvention, rescale } from "../engine/ops/resize.js";
-import { concatRows, gatherRows, strongest, weightedSum } from "../engine/ops/select.js";
+import { gatherRows, strongest, weightedSum } from "../engine/ops/select.js";
 import type { Plan } from "../engine/plan.js";
 import type { Tensor } from "../engine/tensor.js";
 import type { LocalFeatures, LocalOptions, RuntimeParams } from "./network.js";
 
-/** Candidates of one scale: aligned rows, and the size of the map they lie on (row-major, y outer). */
+/** Candidates of all scales: aligned rows, those of one scale below those of another. */
 export type Candidates = {
   /** [count, D padded to 4] */
   readonly descriptors: Tensor;
@@ -22,18 +22,25 @@ export type Candidates = {
   readonly strengths: Tensor;
 };
 
-/** What a network does with one rescaled, normalised image [1, H, W, 4]. `map` tells the width of the candidate map. */
+/** The map on which the candidates of one scale lie, row-major, y outer. */
+export interface CandidateMap {
+  readonly count: number;
+  readonly width: number;
+}
+
+/** What a network does with a photo at several scales. */
 export interface ScaleNetwork {
   readonly convention: ResizeConvention;
-  candidates(image: Tensor): { rows: Candidates; mapWidth: number };
+  /** @param images of each scale, normalised and rescaled [1, H, W, 4]: made when they are needed */
+  candidates(images: readonly (() => Tensor)[]): { readonly rows: Candidates; readonly maps: readonly CandidateMap[] };
 }
 
 let plans = 0;
 
 export class Extractor {
   private readonly id = `extract${plans++}/`;
-  /** Widths of the candidate maps by plan, known from the capture. */
-  private readonly maps = new Map<string, { counts: number[]; widths: number[] }>();
+  /** The candidate maps by plan, known from the capture. */
+  private readonly maps = new Map<string, readonly CandidateMap[]>();
 
   constructor(
     private readonly device: Device,
@@ -81,9 +88,6 @@ export class Extractor {
 
   private plan(key: string, image: ImageInput, scales: readonly number[], finish: (all: Candidates) => Tensor[]): Plan {
     return this.device.plans.get(key, () => {
-      const counts: number[] = [];
-      const widths: number[] = [];
-      this.maps.set(key, { counts, widths });
       const { width, height } = image;
       const [mean, std] = this.runtime.meanStd;
       return this.device.plan((input) => {
@@ -91,24 +95,11 @@ export class Extractor {
           image.data instanceof Float32Array
             ? input([1, height, width, 4], "f32")
             : run(this.device, normalise, [input([height * width * 3], "u8")], { height, width, mean, std });
-        const parts = scales.map((s) =>
-          this.device.scope((): Candidates => {
-            const { rows, mapWidth } = this.network.candidates(rescale(this.device, full, s, this.network.convention));
-            counts.push(rows.strengths.elements);
-            widths.push(mapWidth);
-            return rows;
-          }),
+        const { rows, maps } = this.network.candidates(
+          scales.map((s) => () => rescale(this.device, full, s, this.network.convention)),
         );
-        return finish({
-          descriptors: concatRows(
-            this.device,
-            parts.map((p) => p.descriptors),
-          ),
-          strengths: concatRows(
-            this.device,
-            parts.map((p) => p.strengths),
-          ),
-        });
+        this.maps.set(key, maps);
+        return finish(rows);
       });
     });
   }
@@ -139,7 +130,7 @@ export class Extractor {
     const [strengths, rows, selected] = data as [Float32Array, Float32Array, Uint32Array | undefined];
     const order = selected ?? sortedOrder(strengths);
     const gathered = selected !== undefined;
-    const { counts, widths } = this.maps.get(key)!;
+    const maps = this.maps.get(key)!;
     const dim = this.outputDim;
     const columns = pad4(dim);
     const count = order.length;
@@ -154,10 +145,10 @@ export class Extractor {
       descriptors.set(rows.subarray(row * columns, row * columns + dim), i * dim);
       let cell = order[i];
       let s = 0;
-      while (cell >= counts[s]) cell -= counts[s++];
+      while (cell >= maps[s].count) cell -= maps[s++].count;
       out.strengths[i] = strengths[order[i]];
-      out.locations[2 * i] = cell % widths[s];
-      out.locations[2 * i + 1] = Math.floor(cell / widths[s]);
+      out.locations[2 * i] = cell % maps[s].width;
+      out.locations[2 * i + 1] = Math.floor(cell / maps[s].width);
       out.scales[i] = f16ToNumber(numberToF16(scales[s]));
     }
     return { count, dim, descriptors, ...out };

@@ -9,7 +9,7 @@ import { rowNorm } from "../engine/ops/row-reduce.js";
 import type { Tensor } from "../engine/tensor.js";
 import { type Candidates, Extractor, type ScaleNetwork } from "./extraction.js";
 import { Linear } from "./layers.js";
-import { Lit, type LitResult } from "./lit.js";
+import { Lit, type LitMaps, type LitResult } from "./lit.js";
 import type { LocalFeatures, LocalOptions, RetrievalNetwork, RuntimeParams } from "./network.js";
 import { type NetParams, runtimeOf } from "./params.js";
 import { ResNet } from "./resnet.js";
@@ -66,7 +66,7 @@ export class FireNetwork implements RetrievalNetwork, ScaleNetwork {
   forward(image: Tensor, exec: Exec = this.inference): FireScale {
     return exec.device.scope((): FireScale => {
       const result = this.attend(exec, image);
-      const { descriptors, strengths } = this.describe(exec, result);
+      const { descriptors, strengths } = this.describe(exec, result.superFeatures);
       const attention = this.lit.attentionMaps(exec, result);
       return { raw: result.superFeatures, superFeatures: descriptors, strengths, attention };
     });
@@ -87,11 +87,27 @@ export class FireNetwork implements RetrievalNetwork, ScaleNetwork {
     return Math.max(this.trunk.largestBytes(height, width), this.lit.largestBytes(this.trunk.cells(height, width)));
   }
 
-  candidates(image: Tensor) {
+  /** The trunk sees one scale after the other, LIT all at once: most of what it does is small for one. */
+  candidates(images: readonly (() => Tensor)[]) {
     const exec = this.inference;
-    const rows = exec.device.scope((): Candidates => this.describe(exec, this.attend(exec, image)));
+    const { device } = exec;
+    let count = 0;
+    const rows = device.scope((): Candidates => {
+      const maps = images.map((image) => {
+        let sizes = { images: 0, locations: 0 };
+        const { keys, values } = device.scope(() => {
+          const { keys, values, ...about } = this.see(exec, image());
+          sizes = about;
+          return { keys, values };
+        });
+        return { ...sizes, keys, values };
+      });
+      const superFeatures = this.lit.superFeatures(exec, maps);
+      count = superFeatures.shape[0] / images.length;
+      return this.describe(exec, superFeatures);
+    });
     // FIRe's super-features count as a map one wide and N high
-    return { rows, mapWidth: 1 };
+    return { rows, maps: images.map(() => ({ count, width: 1 })) };
   }
 
   extractLocal(image: ImageInput, options: LocalOptions): Promise<LocalFeatures> {
@@ -107,15 +123,20 @@ export class FireNetwork implements RetrievalNetwork, ScaleNetwork {
   }
 
   private attend(exec: Exec, images: Tensor): LitResult {
+    return exec.device.scope((): LitResult => this.lit.forward(exec, this.see(exec, images)));
+  }
+
+  /** Images of one size as LIT reads them. */
+  private see(exec: Exec, images: Tensor): LitMaps {
     const map = this.trunk.forward(exec, images);
     const [n, h, w, c] = map.shape;
-    const result = this.lit.forward(exec, map.view([n * h * w, c]), n);
+    const read = this.lit.read(exec, map.view([n * h * w, c]), n);
     exec.release(map);
-    return result;
+    return read;
   }
 
   /** Strength is taken before the whitening (fire.md §1.3). */
-  private describe(exec: Exec, { superFeatures: raw }: LitResult): Candidates {
+  private describe(exec: Exec, raw: Tensor): Candidates {
     const strengths = exec.run(rowNorm, [raw], { epsilon: STRENGTH_EPSILON });
     const descriptors = this.reduction?.forward(exec, raw) ?? raw;
     return { descriptors, strengths };

@@ -8,8 +8,9 @@ import { type Exec, Inference } from "../engine/exec.js";
 import { pad4 } from "../engine/op.js";
 import { averagePool } from "../engine/ops/pool.js";
 import { rowNorm } from "../engine/ops/row-reduce.js";
+import { concatRows } from "../engine/ops/select.js";
 import type { Tensor } from "../engine/tensor.js";
-import { Extractor, type ScaleNetwork } from "./extraction.js";
+import { type CandidateMap, type Candidates, Extractor, type ScaleNetwork } from "./extraction.js";
 import { whitening } from "./fire.js";
 import type { Linear } from "./layers.js";
 import type { LocalFeatures, LocalOptions, RetrievalNetwork, RuntimeParams } from "./network.js";
@@ -85,9 +86,29 @@ export class HowNetwork implements RetrievalNetwork, ScaleNetwork {
     return Math.max(this.trunk.largestBytes(height, width), 4 * pad4(this.outputDim) * this.trunk.cells(height, width));
   }
 
-  candidates(image: Tensor) {
-    const { features, attention, map } = this.forward(image);
-    return { rows: { descriptors: features, strengths: attention }, mapWidth: map[1] };
+  candidates(images: readonly (() => Tensor)[]) {
+    const { device } = this.inference;
+    const maps: CandidateMap[] = [];
+    const rows = device.scope((): Candidates => {
+      const scales = images.map((image) =>
+        device.scope((): HowScale => {
+          const { map, ...scale } = this.forward(image());
+          maps.push({ count: map[0] * map[1], width: map[1] });
+          return scale;
+        }),
+      );
+      return {
+        descriptors: concatRows(
+          device,
+          scales.map((s) => s.features),
+        ),
+        strengths: concatRows(
+          device,
+          scales.map((s) => s.attention),
+        ),
+      };
+    });
+    return { rows, maps };
   }
 
   /** Strengths are divided by their maximum over all scales, as the reference returns them. */

@@ -6,7 +6,8 @@
  *   T times:  S = LN(P)·Wqᵀ·Kᵀ;  A = softmax over templates + 1e-8;  P += (A / Σ_locations A)·V;  P += mlp(LN(P))
  *
  * S and A are kept template-major [N, L], so that both products have plain row-major left sides. Rows of a batch of images
- * of one size lie below one another: [n·L, …] and [n·N, …]. Only the two products of a round are an image's own.
+ * of one size lie below one another: [n·L, …] and [n·N, …]. Only the two products of a round are an image's own. Maps of
+ * several sizes, those of the scales of one photo, share the rest too: all their templates lie below one another.
  */
 import { UsageError } from "../base/errors.js";
 import type { Exec } from "../engine/exec.js";
@@ -18,6 +19,7 @@ import { layerNorm } from "../engine/ops/layer-norm.js";
 import { PANEL, packPanels, rightMatrix, rightTransposed } from "../engine/ops/pack.js";
 import { repeatRows } from "../engine/ops/repeat-rows.js";
 import { rowSum } from "../engine/ops/row-reduce.js";
+import { concatRows } from "../engine/ops/select.js";
 import type { Tensor } from "../engine/tensor.js";
 import { Linear } from "./layers.js";
 import type { WeightStore } from "./weight-store.js";
@@ -42,6 +44,19 @@ export type LitResult = {
   readonly attention: Tensor;
   /** The sums over locations [n·N]. */
   readonly attentionSums: Tensor;
+};
+
+/** The attention of a round over some maps: as in LitResult. */
+type Attended = Pick<LitResult, "attention" | "attentionSums">;
+
+/** What templates read of `images` feature maps of one size. */
+export type LitMaps = {
+  readonly images: number;
+  /** Of each map. */
+  readonly locations: number;
+  /** Packed right operands, by image: [n, panels, D, 32] and [n, panels, L padded to 4, 32]. */
+  readonly keys: Tensor;
+  readonly values: Tensor;
 };
 
 type Norm = readonly [weight: { readonly tensor: Tensor }, bias: { readonly tensor: Tensor }];
@@ -84,34 +99,83 @@ export class Lit {
     };
   }
 
-  /** Feature map rows [n·L, inputDim] of n images → super-features and the last attention. */
-  forward(exec: Exec, locations: Tensor, images = 1): LitResult {
-    const { device } = exec;
-    const { T, N, dim: D } = this.params;
+  /** Feature maps of one size → super-features and the last attention. */
+  forward(exec: Exec, maps: LitMaps): LitResult {
+    const { superFeatures, attended } = this.rounds(exec, [maps]);
+    return { superFeatures, ...attended[0] };
+  }
+
+  /** What the templates will read of n images of one size, from feature map rows [n·L, inputDim]. */
+  read(exec: Exec, locations: Tensor, images = 1): LitMaps {
     const L = locations.shape[0] / images;
+    return { images, locations: L, ...this.keysAndValues(exec, locations, images) };
+  }
+
+  /** Super-features of all maps, those of one below those of another. For inference where there are several. */
+  superFeatures(exec: Exec, maps: readonly LitMaps[]): Tensor {
+    const { device } = exec;
+    const { N, dim } = this.params;
     return device.scope(() => {
-      const { keys, values } = this.keysAndValues(exec, locations, images);
-      let result: LitResult | undefined;
-      for (let t = 0; t < T; t++) {
-        const next: LitResult = device.scope(() => {
-          const before: Tensor = result?.superFeatures ?? repeated(exec, this.templates.tensor, images);
-          const queries = result ? this.queries(exec, before) : repeated(exec, this.firstQueries(exec), images);
-          const logits = matmulEach(exec, queries, keys, pad4(L));
-          const competition = { templates: N, locations: L, scale: D ** -0.5, epsilon: ATTENTION_EPSILON };
-          const attention = exec.run(compete, [logits], competition);
-          exec.release(logits);
-          const attentionSums = exec.run(rowSum, [attention], { epsilon: 0 });
-          // a template may get next to nothing of every location: halves would make that nothing
-          const update = device.exact(() => matmulEach(exec, attention, values, D));
-          const P = exec.run(divideRows, [update, attentionSums, before], {});
-          const hidden = this.mlp[0].forward(exec, this.norm(exec, "mlp", P), { relu: true });
-          const superFeatures = this.mlp[1].forward(exec, hidden, { residual: P });
-          return { superFeatures, attention, attentionSums };
-        });
-        if (result) for (const t of Object.values(result) as Tensor[]) exec.release(t);
-        result = next;
-      }
-      return result!;
+      if (device.canBindAt(4 * N * dim)) return this.rounds(exec, maps).superFeatures;
+      // their templates cannot be bound apart
+      return concatRows(
+        device,
+        maps.map((m) => this.rounds(exec, [m]).superFeatures),
+      );
+    });
+  }
+
+  /** The T rounds. */
+  private rounds(exec: Exec, maps: readonly LitMaps[]): { superFeatures: Tensor; attended: readonly Attended[] } {
+    const { device } = exec;
+    const { T } = this.params;
+    const images = maps.reduce((n, m) => n + m.images, 0);
+    let superFeatures: Tensor | undefined;
+    let attended: readonly Attended[] = [];
+    for (let t = 0; t < T; t++) {
+      let now: ReturnType<Lit["attendEach"]> = [];
+      const next = device.scope(() => {
+        const before = superFeatures ?? repeated(exec, this.templates.tensor, images);
+        const queries = superFeatures ? this.queries(exec, before) : repeated(exec, this.firstQueries(exec), images);
+        now = this.attendEach(exec, maps, queries, before);
+        const P = concatRows(
+          device,
+          now.map((n) => n.updated),
+        );
+        const hidden = this.mlp[0].forward(exec, this.norm(exec, "mlp", P), { relu: true });
+        const made = this.mlp[1].forward(exec, hidden, { residual: P });
+        return [made, ...now.flatMap((n) => [n.attention, n.attentionSums])];
+      });
+      if (superFeatures) exec.release(superFeatures);
+      for (const a of attended) for (const t of [a.attention, a.attentionSums]) exec.release(t);
+      superFeatures = next[0];
+      attended = now;
+    }
+    return { superFeatures: superFeatures!, attended };
+  }
+
+  /** Step 4.2 to 4.6 of fire.md §1.2 for each map, whose templates are rows of `queries` and of `before`. */
+  private attendEach(
+    exec: Exec,
+    maps: readonly LitMaps[],
+    queries: Tensor,
+    before: Tensor,
+  ): (Attended & { readonly updated: Tensor })[] {
+    const { N, dim: D } = this.params;
+    let first = 0;
+    return maps.map(({ images, locations: L, keys, values }) => {
+      const own = (rows: Tensor) => (maps.length === 1 ? rows : rows.rows(first, images * N));
+      const logits = matmulEach(exec, own(queries), keys, pad4(L));
+      const competition = { templates: N, locations: L, scale: D ** -0.5, epsilon: ATTENTION_EPSILON };
+      const attention = exec.run(compete, [logits], competition);
+      exec.release(logits);
+      const attentionSums = exec.run(rowSum, [attention], { epsilon: 0 });
+      // a template may get next to nothing of every location: halves would make that nothing
+      const update = exec.device.exact(() => matmulEach(exec, attention, values, D));
+      const updated = exec.run(divideRows, [update, attentionSums, own(before)], {});
+      exec.release(update);
+      first += images * N;
+      return { updated, attention, attentionSums };
     });
   }
 
@@ -126,8 +190,7 @@ export class Lit {
     return 4 * Math.max(pad4(locations) * Math.max(N, dim), Math.ceil(locations / PANEL) * PANEL * dim, N * dim);
   }
 
-  /** Right operands of both products, by image: keys [n, panels, D, 32], values [n, panels, L padded to 4, 32]. */
-  private keysAndValues(exec: Exec, locations: Tensor, images: number): { keys: Tensor; values: Tensor } {
+  private keysAndValues(exec: Exec, locations: Tensor, images: number): Pick<LitMaps, "keys" | "values"> {
     const D = this.params.dim;
     const L = locations.shape[0] / images;
     return exec.device.scope(() => {

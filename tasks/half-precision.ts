@@ -43,7 +43,7 @@ async function descriptors(
   const [mean, std] = network.runtime.meanStd;
   const result = device.scope(() => {
     const image = run(device, normalise, [device.upload(data, [data.length])], { width, height, mean, std });
-    return network.candidates(image).rows.descriptors;
+    return network.candidates([() => image]).rows.descriptors;
   });
   try {
     return await device.readF32(result);

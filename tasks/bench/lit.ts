@@ -28,7 +28,7 @@ export function litCases(device: Device, network: string, locations: number): [l
   );
   const forward = () => {
     device.scope(() => {
-      lit.forward(exec, map);
+      lit.forward(exec, lit.read(exec, map));
       return undefined;
     });
   };

@@ -106,11 +106,10 @@ function extractionCost(
   const plan = device.plan((input) => {
     const full = pixels(device, input([height * width * 3], "u8"), { width, height }, params);
     // nothing of it is run: the recorded steps know what they cost
-    for (const s of scales)
-      device.scope(() => {
-        network.candidates(rescale(device, full, s, network.convention));
-        return undefined;
-      });
+    device.scope(() => {
+      network.candidates(scales.map((s) => () => rescale(device, full, s, network.convention)));
+      return undefined;
+    });
     return [];
   });
   const cost = total(plan.steps);

@@ -10,7 +10,7 @@ import { Inference } from "../../engine/exec.js";
 import { run } from "../../engine/op.js";
 import { rescale } from "../../engine/ops/resize.js";
 import { rowNorm } from "../../engine/ops/row-reduce.js";
-import { concatRows, gatherRows, strongest } from "../../engine/ops/select.js";
+import { gatherRows, strongest } from "../../engine/ops/select.js";
 import type { Tensor } from "../../engine/tensor.js";
 import { whitening } from "../../nets/fire.js";
 import { Lit } from "../../nets/lit.js";
@@ -76,33 +76,18 @@ export async function extractionStages(
     );
     const maps = await timed("trunk", () => pyramid.map((x) => own(trunk.forward(exec, x))));
     const raw = await timed("LIT", () =>
-      maps.map((map) =>
-        own(
-          device.scope(
-            () => lit.forward(exec, map.reshape([map.elements / trunk.channels, trunk.channels])).superFeatures,
-          ),
-        ),
+      own(
+        device.scope(() => {
+          const read = maps.map((map) => lit.read(exec, map.view([map.elements / trunk.channels, trunk.channels])));
+          return lit.superFeatures(exec, read);
+        }),
       ),
     );
-    const rows = await timed("whiten", () =>
-      raw.map((x) => ({
-        strengths: own(run(device, rowNorm, [x], { epsilon: STRENGTH_EPSILON })),
-        descriptors: own(reduction.forward(exec, x)),
-      })),
-    );
+    const { strengths, descriptors } = await timed("whiten", () => ({
+      strengths: own(run(device, rowNorm, [raw], { epsilon: STRENGTH_EPSILON })),
+      descriptors: own(reduction.forward(exec, raw)),
+    }));
     const selected = await timed("select", () => {
-      const strengths = own(
-        concatRows(
-          device,
-          rows.map((r) => r.strengths),
-        ),
-      );
-      const descriptors = own(
-        concatRows(
-          device,
-          rows.map((r) => r.descriptors),
-        ),
-      );
       const order = own(strongest(device, strengths, Math.min(FEATURES, strengths.elements)));
       return [strengths, own(run(device, gatherRows, [descriptors, order], {})), order];
     });

@@ -22,7 +22,7 @@ const run: CaseHandler = async (golden) => {
   store.watch(tape);
   const rows = device.upload(x.data, [B * L, inputDim]);
   tape.watch(rows);
-  const result = lit.forward(tape, rows, B);
+  const result = lit.forward(tape, lit.read(tape, rows, B));
   const maps = lit.attentionMaps(tape, result);
   const [P, A] = (await device.read(result.superFeatures, maps)) as Float32Array[];
   const templates = imagesFirst(P, B, dim);
