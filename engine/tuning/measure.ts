@@ -33,14 +33,17 @@ interface Shape {
   readonly kernel: 1 | 3;
 }
 
-/** Layers of the middle of a ResNet, about equal in multiply-adds; large enough to fill a GPU, small enough for two cores. */
+/**
+ * On software drivers layers of the middle of a ResNet, about equal in multiply-adds; for a GPU one, and a product with enough of
+ * the largest tiles to fill it.
+ */
 const SHAPES = {
   software: [
     { side: 64, channels: 64, outChannels: 256, kernel: 1 },
     { side: 32, channels: 128, outChannels: 128, kernel: 3 },
   ],
   gpu: [
-    { side: 128, channels: 256, outChannels: 512, kernel: 1 },
+    { side: 48, channels: 1024, outChannels: 2048, kernel: 1 },
     { side: 96, channels: 128, outChannels: 128, kernel: 3 },
   ],
   mini: [

@@ -2,7 +2,7 @@
 import { parseNetParams } from "../../../nets/params.js";
 import { fireTrainer } from "../../../nets/train/fire-trainer.js";
 import type { CaseHandler } from "../case.js";
-import { caseTensors, leaveLargeToFullRun, sharedDevice } from "../networks.js";
+import { leaveLargeToFullRun, sharedDevice } from "../networks.js";
 import { checkTrainingCase } from "../training.js";
 
 const run: CaseHandler = async (golden, context) => {
@@ -10,8 +10,8 @@ const run: CaseHandler = async (golden, context) => {
   const params = parseNetParams(golden.json.net_params, golden.name);
   const device = await sharedDevice();
   leaveLargeToFullRun(golden, device, context);
-  return checkTrainingCase(golden, () =>
-    fireTrainer(device, caseTensors(golden), params, golden.name, { superfeature, attention }),
+  return checkTrainingCase(golden, (weights) =>
+    fireTrainer(device, weights, params, golden.name, { superfeature, attention }),
   );
 };
 export default run;
