@@ -246,7 +246,8 @@ export class HammingCodes {
     const lowest = this.device.empty([slices * keep, columns], "u32", "lowest keys");
     this.device.dispatch({
       shader: "asmk/hamming_pick.wgsl",
-      constants: { KEEP: keep },
+      // a software driver waits for no memory, and compiles what it is given line by line
+      constants: { KEEP: keep, AHEAD: this.kernel === "plain" ? 4 : 1 },
       reads: [keys],
       writes: [lowest],
       params: [rows, columns / 4, sliceRows, slices],
