@@ -94,13 +94,12 @@ export class FireNetwork implements RetrievalNetwork, ScaleNetwork {
     let count = 0;
     const rows = device.scope((): Candidates => {
       const maps = images.map((image) => {
-        let sizes = { images: 0, locations: 0 };
-        const { keys, values } = device.scope(() => {
-          const { keys, values, ...about } = this.see(exec, image());
-          sizes = about;
-          return { keys, values };
+        let map!: LitMaps;
+        device.scope(() => {
+          map = this.see(exec, image());
+          return [map.keys, map.values];
         });
-        return { ...sizes, keys, values };
+        return map;
       });
       const superFeatures = this.lit.superFeatures(exec, maps);
       count = superFeatures.shape[0] / images.length;

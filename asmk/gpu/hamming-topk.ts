@@ -246,7 +246,7 @@ export class HammingCodes {
     const lowest = this.device.empty([slices * keep, columns], "u32", "lowest keys");
     this.device.dispatch({
       shader: "asmk/hamming_pick.wgsl",
-      // a software driver waits for no memory, and compiles what it is given line by line
+      // the plain kernel is a GPU's; software drivers wait for no memory, and four times the text takes longer to compile
       constants: { KEEP: keep, AHEAD: this.kernel === "plain" ? 4 : 1 },
       reads: [keys],
       writes: [lowest],

@@ -49,7 +49,7 @@ export function matrixTile({ caps }: Device, rows: number, columns: number, batc
 const threadsOf = ({ constants: { SR, SC } }: Tile): number => SR * SC * 32;
 
 /** Bytes of workgroup memory: both sides of a step, and where they were two matrices of sums of each subgroup at the end. */
-const storageOf = (tile: Tile): number => Math.max(80 * tile.rows + 64 * (tile.columns + 8), 80 * threadsOf(tile));
+const storageOf = (tile: Tile): number => Math.max(72 * tile.rows + 64 * (tile.columns + 8), 80 * threadsOf(tile));
 
 /** A k of a panel is 32 halves: four vec4 of words. */
 const MATRIX: BatchKernel = { tile: matrixTile, panelVec4s: 4, step: STEP };

@@ -13,8 +13,7 @@ diagnostic(off, chromium.subgroup_matrix_uniformity);
 //
 // What the compiler makes of it decides, and three things let it load matrices by the hardware's own instruction and early:
 // elements of 16 bytes; addresses that WGSL's bounds checks can prove right, which is why subgroup numbers are taken modulo
-// their count; and a loop that counts down to zero, the one form with a run-time count that gets no guard against running for ever
-// (a guard is a second way out, and loads for the next step are moved behind it).
+// their count; and a loop that counts down to zero, which gets no guard against running for ever (conv/workgroup.wgsl).
 //
 // The left side is float32 in memory and rounded on its way, what a half cannot hold to its largest value; or, where it is read
 // often, halves already (LEFT_HALF, for multiples of eight channels). The right side is halves (conv/halves.wgsl). Matrices give

@@ -4,8 +4,8 @@
 // addresses become constants, which is worth a quarter of the time.
 //
 //   K is staged in steps of 16 through workgroup memory: the left side turned, [k][row], the right side as it lies, [k][column].
-//   While a step is multiplied the next one's values are already on their way into registers. The loop counts down to zero, the
-//   one form with a run-time count that gets no guard against running for ever: behind that second way out compilers move loads.
+//   While a step is multiplied the next one's values are already on their way into registers. The loop counts down to zero,
+//   which Dawn sees to end: other loops with a run-time count get a guard, and behind that second way out compilers move loads.
 //
 // Of the left side an invocation stages four rows × four k, a square that it turns in registers; of the right side four vec4.
 // Where there are enough invocations (TM · TN of them for a square tile) one half does the left and one half the right, else each does both.

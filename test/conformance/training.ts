@@ -33,8 +33,8 @@ const FIRST_LAYER = "features.0.weight";
  * Checks a training case. ReLU and max-pooling have kinks: where an activation lies within rounding of one, float32 sums
  * in another order fall on its other side, and both gradients are right (the cases show it in their own float32 runs).
  * So a case that fails is repeated with kernels that add in another order, then with weights of the first layer that differ
- * by one rounding, and passes if all of it passes with one of them; the report says which. (Kernels of a GPU with fused
- * multiply-add tend to fall on the same side, whatever their order.)
+ * by one rounding, and passes if all of it passes with one of them; the report says which. (On an H200 three orders of adding
+ * fell on the same side.)
  * @param make a trainer of these weights
  */
 export async function checkTrainingCase(

@@ -8,8 +8,11 @@ import * as assert from "uvu/assert";
 import { packageRoot } from "../../base/paths.js";
 import { deviceChoice } from "../../cli/options.js";
 import type { Capabilities } from "../../engine/adapter.js";
+import { createInstance } from "../../engine/dawn.js";
 import { type Device, openDevice } from "../../engine/device.js";
 import { run } from "../../engine/op.js";
+import { workgroupTile } from "../../engine/ops/tiles.js";
+import { specialise } from "../../engine/shader.js";
 import {
   asChoices,
   CHOICE_NAMES,
@@ -73,6 +76,43 @@ test("candidates are what the device can run, with the choice by capability firs
   assert.equal(asChoices(gpu, { conv: "registers", conv3x3: "direct", more: 1 }), tuning.choices);
   for (const bad of [null, 7, {}, { conv: "registers" }, { conv: "subgroup32", conv3x3: "direct" }])
     assert.is(asChoices(gpu, bad), undefined);
+});
+
+test("tiles of the workgroup kernel shrink with the output, and none is larger than the device chose", () => {
+  const tile = (side: number, rows: number, columns: number, batches = 1) => {
+    const { rows: BM, columns: BN } = workgroupTile(side, rows, columns, batches);
+    return [BM, BN];
+  };
+  assert.equal(tile(128, 4096, 4096), [128, 128]);
+  assert.equal(tile(128, 3072, 1024), [64, 128]);
+  assert.equal(tile(128, 49152, 64), [128, 64]);
+  assert.equal(tile(128, 12288, 128), [64, 64]);
+  assert.equal(tile(128, 300, 64), [32, 32]);
+  assert.equal(tile(128, 300, 64, 100), [64, 64], "products of a batch count together");
+  assert.equal(tile(64, 4096, 4096), [64, 64]);
+});
+
+test("the workgroup kernel is valid WGSL in all its tiles", async () => {
+  // no software driver compiles the large ones in less than minutes; Dawn's null backend checks their text
+  const adapter = await createInstance(["backend=null"]).requestAdapter();
+  const checker = await (adapter as GPUAdapter).requestDevice();
+  for (const [rows, columns] of [
+    [4096, 4096],
+    [3072, 1024],
+    [49152, 64],
+    [12288, 128],
+    [300, 64],
+  ] as const)
+    for (const PLAIN of [0, 1]) {
+      const { shader, constants } = workgroupTile(128, rows, columns);
+      const module = checker.createShaderModule({ code: specialise(shader, { ...constants, PLAIN }) });
+      const { messages } = await module.getCompilationInfo();
+      assert.equal(
+        messages.filter((m) => m.type === "error").map((m) => m.message),
+        [],
+      );
+    }
+  checker.destroy();
 });
 
 test("a challenger must beat the choice by capability by more than five percent, in all rounds but one", () => {

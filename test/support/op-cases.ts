@@ -77,6 +77,17 @@ function products(title: string, [n, M, K]: number[], columns: number): OpCase {
   return { op: "batchedMatmul", title: `${title} ${n}x${M}x${K}>${columns}`, attrs: { columns }, inputs };
 }
 
+/** @param window kernel, stride and padding */
+function pool(
+  op: "maxPool" | "averagePool",
+  title: string,
+  shape: readonly number[],
+  [kernel, stride, padding]: readonly [number, number, number],
+  seed: number,
+): OpCase {
+  return { op, title, attrs: { kernel, stride, padding }, inputs: () => [values(shape, seed)] };
+}
+
 const none = {};
 
 /** Positive rows as attention is, with zeros in the columns from `columns` on. */
@@ -129,12 +140,8 @@ export const opCases: readonly OpCase[] = [
   },
   products("3 images, few rows", [3, 5, 12], 40),
   products("2 images, rows and columns over several tiles", [2, 70, 36], 100),
-  {
-    op: "maxPool",
-    title: "3x3 stride 2, odd size",
-    attrs: { kernel: 3, stride: 2, padding: 1 },
-    inputs: () => [values([1, 11, 8, 12], 1)],
-  },
+  products("2 images, K of whole steps", [2, 37, 48], 68),
+  pool("maxPool", "3x3 stride 2, odd size", [1, 11, 8, 12], [3, 2, 1], 1),
   {
     op: "maxPool",
     title: "negative values never lose to padding",
@@ -146,30 +153,10 @@ export const opCases: readonly OpCase[] = [
       ),
     ],
   },
-  {
-    op: "averagePool",
-    title: "3x3 does not count padding",
-    attrs: { kernel: 3, stride: 1, padding: 1 },
-    inputs: () => [values([2, 5, 6, 8], 1)],
-  },
-  {
-    op: "averagePool",
-    title: "2x2 stride 3: some cells are in no window",
-    attrs: { kernel: 2, stride: 3, padding: 0 },
-    inputs: () => [values([2, 8, 7, 8], 1)],
-  },
-  {
-    op: "maxPool",
-    title: "2x2 stride 3: some cells are in no window",
-    attrs: { kernel: 2, stride: 3, padding: 0 },
-    inputs: () => [values([1, 7, 8, 4], 2)],
-  },
-  {
-    op: "averagePool",
-    title: "one cell",
-    attrs: { kernel: 3, stride: 1, padding: 1 },
-    inputs: () => [values([1, 1, 1, 4], 1)],
-  },
+  pool("averagePool", "3x3 does not count padding", [2, 5, 6, 8], [3, 1, 1], 1),
+  pool("averagePool", "2x2 stride 3: some cells are in no window", [2, 8, 7, 8], [2, 3, 0], 1),
+  pool("maxPool", "2x2 stride 3: some cells are in no window", [1, 7, 8, 4], [2, 3, 0], 2),
+  pool("averagePool", "one cell", [1, 1, 1, 4], [3, 1, 1], 1),
   {
     op: "normalise",
     title: "photo bytes, size not a multiple of four",
