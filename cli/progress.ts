@@ -9,8 +9,12 @@ const LINE_SECONDS = 10;
 /** A bar when stderr is a terminal, else lines; nothing but notes when `quiet`. */
 export function stderrProgress(quiet = false): Progress {
   const write = (line: string) => process.stderr.write(`${line}\n`);
-  if (quiet) return { note: write, stage: () => ({ advance() {}, end() {} }) };
+  if (quiet) return { note: write, warn: (line) => write(warning(line)), stage: () => ({ advance() {}, end() {} }) };
   return process.stderr.isTTY ? new BarProgress() : new LineProgress(write);
+}
+
+function warning(line: string): string {
+  return `warning: ${line}`;
 }
 
 /** How far a stage is and how fast this run goes. */
@@ -67,6 +71,10 @@ export class LineProgress implements Progress {
     this.write(line);
   }
 
+  warn(line: string): void {
+    this.note(warning(line));
+  }
+
   stage(label: string, total: number, done = 0, unit?: "bytes"): Stage {
     const meter = new Meter(label, total, done, unit, this.now);
     let last = this.now();
@@ -100,6 +108,10 @@ class BarProgress implements Progress {
   note(line: string): void {
     if (this.open > 0) this.bars.log(`${line}\n`);
     else process.stderr.write(`${line}\n`);
+  }
+
+  warn(line: string): void {
+    this.note(warning(line));
   }
 
   stage(label: string, total: number, done = 0, unit?: "bytes"): Stage {

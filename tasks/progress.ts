@@ -16,12 +16,15 @@ export interface Progress {
   stage(label: string, total: number, done?: number, unit?: "bytes"): Stage;
   /** One line of news. */
   note(line: string): void;
+  /** One line that must not be missed: something was left out, replaced, or is doubtful. Shown as `warning: …`. */
+  warn(line: string): void;
 }
 
 /** Says nothing. */
 export const silent: Progress = {
   stage: () => ({ advance() {}, end() {} }),
   note() {},
+  warn() {},
 };
 
 /** The user stopped a task (Ctrl-C). What was finished is kept; the same command continues from there. */

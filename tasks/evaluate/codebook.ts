@@ -114,7 +114,7 @@ async function train(session: Session, asmk: Asmk, request: DescribedRequest, pa
           log.detail(iterationLine(finished));
           stage.advance();
         },
-        { iterations: ITERATIONS, sampleOrder: "source", signal, resume, onWarning: (text) => log.note(text) },
+        { iterations: ITERATIONS, sampleOrder: "source", signal, resume, onWarning: (text) => log.warn(text) },
       );
     } finally {
       stage.end();

@@ -21,6 +21,12 @@ export class EvalLog implements Progress {
     this.watcher.note(line);
   }
 
+  /** A warning for the file and the watcher. */
+  warn(line: string): void {
+    this.write("WARNING", line);
+    this.watcher.warn(line);
+  }
+
   /** A line for the file alone. */
   detail(line: string): void {
     this.write("DEBUG", line);

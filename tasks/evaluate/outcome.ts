@@ -18,7 +18,7 @@ export async function titled(session: Session, what: string, run: () => Promise<
 /** The line before a data set, and what is odd about it. */
 export function announce(session: Session, dataset: Dataset): void {
   session.log.note(`Evaluating '${datasetLabel(dataset)}'`);
-  for (const warning of dataset.warnings) session.log.note(`warning: ${warning}`);
+  for (const warning of dataset.warnings) session.log.warn(warning);
 }
 
 /** Opens data sets that are to be queried. @throws UsageError for one without queries, and what `session.dataset` throws */

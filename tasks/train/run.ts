@@ -73,7 +73,7 @@ export async function runTraining(options: TrainOptions, tools: TrainTools): Pro
       mkdirSync(join(folder, "epochs"), { recursive: true });
       const log = new EvalLog(join(folder, "train.log"), progress);
       writeFileAtomic(join(folder, "train_params.yml"), writeYaml(params));
-      for (const warning of set.warnings) log.note(`warning: ${warning}`);
+      for (const warning of set.warnings) log.warn(warning);
       log.note(
         `${settings.kind} ${settings.net.architecture} on ${set.images.length} images of ${set.name}, on ${bench.device}`,
       );

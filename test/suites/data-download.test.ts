@@ -23,7 +23,7 @@ import { type DownloadOptions, download, downloadAssets, downloadNames } from ".
 import { fetchFile } from "../../data/download/fetch-file.js";
 import { unpackArchive } from "../../data/download/unpack.js";
 import { runDownload } from "../../tasks/download.js";
-import { Interrupted } from "../../tasks/progress.js";
+import { Interrupted, silent } from "../../tasks/progress.js";
 
 const test = suite("data-download");
 const folder = mkdtempSync(join(tmpdir(), "fire-gpu-download-"));
@@ -485,7 +485,7 @@ test("the task reports bytes and turns an abort into an interruption", async () 
     bytes += done;
     return { advance: (n = 1) => (bytes += n), end() {} };
   };
-  await runDownload({ names: ["how_r18"], root, mirrors: [base], progress: { stage, note() {} } });
+  await runDownload({ names: ["how_r18"], root, mirrors: [base], progress: { ...silent, stage } });
   assert.equal(labels, ["download how_r18.pth"]);
   assert.is(bytes, body.length + 2);
   const stop = new AbortController();

@@ -345,6 +345,7 @@ test("the signal stops between images, and the next run continues", async () => 
   let seen = 0;
   const progress: Progress = {
     note() {},
+    warn() {},
     stage: () => ({ advance: () => ++seen === 3 && controller.abort(), end() {} }),
   };
   let stopped: unknown;

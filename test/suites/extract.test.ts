@@ -27,6 +27,7 @@ async function stopAfter(photosDone: number, out: string): Promise<void> {
   let seen = 0;
   const progress: Progress = {
     note() {},
+    warn() {},
     stage: () => ({ advance: () => ++seen === photosDone && controller.abort(), end() {} }),
   };
   try {

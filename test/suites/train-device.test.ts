@@ -65,6 +65,7 @@ test("a training that is stopped and continued equals an undisturbed one, and it
   let tuples = 0;
   const progress: Progress = {
     note() {},
+    warn() {},
     stage: (label) => ({ advance: () => label === "training 1" && ++tuples === 3 && controller.abort(), end() {} }),
   };
   try {

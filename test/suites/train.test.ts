@@ -214,6 +214,7 @@ test("mining that was interrupted continues with the descriptors it had", async 
   let first = -1;
   const progress: Progress = {
     note() {},
+    warn() {},
     stage(label, _, done = 0) {
       if (label === "mining 1") first = done;
       return { advance() {}, end() {} };
@@ -231,6 +232,7 @@ test("the signal stops between tuples with the last step saved, and the next run
   let tuples = 0;
   const progress: Progress = {
     note() {},
+    warn() {},
     // The sixth tuple is the first of the second step.
     stage: (label) => ({ advance: () => label === "training 2" && ++tuples === 6 && controller.abort(), end() {} }),
   };

@@ -159,6 +159,7 @@ async function writePhoto(file: string, scene: number, view: number): Promise<vo
 const loud: Progress = {
   stage: (label) => ({ advance: () => console.log(`+ ${label}`), end() {} }),
   note: (line) => console.log(`# ${line}`),
+  warn: (line) => console.log(`# warning: ${line}`),
 };
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -221,6 +221,7 @@ model:
 const loud: Progress = {
   stage: (label) => ({ advance: () => console.log(`+ ${label}`), end() {} }),
   note: (line) => console.log(`# ${line}`),
+  warn: (line) => console.log(`# warning: ${line}`),
 };
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
