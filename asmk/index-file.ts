@@ -1,7 +1,8 @@
 /** @file Reading index files: the whole inverted file in one versioned, checksummed file (index-layout.ts). */
 import { realpathSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
-import { FileFormatError, MissingDataError, UsageError } from "../base/errors.js";
+import type { FileHandle } from "node:fs/promises";
+import { FileFormatError, UsageError } from "../base/errors.js";
+import { openRegularAsync } from "../base/regular-file.js";
 import {
   type Directory,
   decodeDirectory,
@@ -97,14 +98,9 @@ export interface OpenedIndex {
 
 /** Opens a file and reads the directory in force; the caller closes the handle. @throws as `readIndex` */
 export async function openDirectory(path: string): Promise<OpenedIndex> {
-  let handle: FileHandle;
+  const { handle, stats } = await openRegularAsync(path, { code: "NoIndex" });
   try {
-    handle = await open(path, "r");
-  } catch (cause) {
-    throw new MissingDataError("NoIndex", `${path}: the index file cannot be opened`, { cause });
-  }
-  try {
-    const { size, ino: inode } = await handle.stat();
+    const { size, ino: inode } = stats;
     const page = new Uint8Array(160);
     const { bytesRead } = await handle.read(page, 0, 160, 0);
     if (bytesRead < 160)

@@ -1,6 +1,5 @@
 /** @file Index files of either form: ours and the reference's. Told apart by content when read, by name when written. */
-import { closeSync, openSync, readSync } from "node:fs";
-import { MissingDataError } from "../base/errors.js";
+import { readHead } from "../base/regular-file.js";
 import { readFileBytes } from "../formats/source.js";
 import { type IndexNotes, type ReadIndexOptions, readIndex, type StoredIndex } from "./index-file.js";
 import { isIndexHeader } from "./index-layout.js";
@@ -29,17 +28,5 @@ export function storeIndex(path: string, index: InvertedFile, notes: IndexNotes)
 }
 
 function firstBytes(path: string): Uint8Array {
-  const head = new Uint8Array(8);
-  let fd: number;
-  try {
-    fd = openSync(path, "r");
-  } catch (cause) {
-    throw new MissingDataError("NoIndex", `${path}: the index file cannot be opened`, { cause });
-  }
-  try {
-    readSync(fd, head, 0, 8, 0);
-  } finally {
-    closeSync(fd);
-  }
-  return head;
+  return readHead(path, 8, { code: "NoIndex" });
 }

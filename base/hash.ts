@@ -1,7 +1,7 @@
 /** @file Checksums: sha256 to tell files apart, CRC-32 as zip archives carry it. */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import * as zlib from "node:zlib";
+import { openRegularAsync } from "./regular-file.js";
 
 /** sha256 of bytes or of a sequence of chunks, as 64 hexadecimal digits. */
 export function sha256(content: Uint8Array | Iterable<Uint8Array>): string {
@@ -17,9 +17,11 @@ export async function sha256Stream(stream: AsyncIterable<Uint8Array>): Promise<s
   return hash.digest("hex");
 }
 
-/** sha256 of a file of any size. */
-export function sha256File(file: string): Promise<string> {
-  return sha256Stream(createReadStream(file, { highWaterMark: 1 << 20 }));
+/** sha256 of a regular file of any size. */
+export async function sha256File(file: string): Promise<string> {
+  const { handle } = await openRegularAsync(file);
+  // The stream closes the file.
+  return sha256Stream(handle.createReadStream({ highWaterMark: 1 << 20 }));
 }
 
 const table = new Uint32Array(256).map((_, n) => {

@@ -4,10 +4,10 @@
  * 16-bit colour cut to its high byte. The samples come from sharp; where its own conversions differ they are asked
  * for unconverted and converted here.
  */
-import { readFile } from "node:fs/promises";
 import sharp, { type Metadata, type SharpOptions } from "sharp";
-import { FileFormatError, MissingDataError } from "../base/errors.js";
+import { FileFormatError } from "../base/errors.js";
 import type { RgbImage } from "../base/image.js";
+import { readRegularAsync } from "../base/regular-file.js";
 import { cmykToRgb, dropAlpha, grey16ToRgb, greyToRgb } from "./image/colour.js";
 import { completePng } from "./image/repair-png.js";
 import { describeHead, type ImageFormat, sniffImage } from "./image/sniff.js";
@@ -25,16 +25,10 @@ export interface DecodeOptions {
   truncated?: "accept" | "refuse";
 }
 
-/** Reads and decodes one file. @throws MissingDataError when it cannot be read, else as {@link decodeImage}. */
+/** Reads and decodes one file. @throws MissingDataError when it cannot be read, FileFormatError when
+ * it is no regular file, else as {@link decodeImage}. */
 export async function readImage(path: string, options: DecodeOptions = {}): Promise<RgbImage> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : (cause as Error).message;
-    throw new MissingDataError("ImageMissing", `${path}: ${reason}`, { cause });
-  }
-  return decodeImage(bytes, path, options);
+  return decodeImage(await readRegularAsync(path, { code: "ImageMissing" }), path, options);
 }
 
 /**

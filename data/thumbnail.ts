@@ -1,6 +1,7 @@
 /** @file A photo small enough to be shown in a page. */
 import sharp from "sharp";
 import { FileFormatError } from "../base/errors.js";
+import { readRegularAsync } from "../base/regular-file.js";
 import type { Size } from "./resize.js";
 
 /** A small JPEG; `original` is the size of the photo that it shows whole. */
@@ -14,8 +15,9 @@ export interface Thumbnail extends Size {
  * @throws FileFormatError when the file cannot be decoded
  */
 export async function readThumbnail(file: string, limit: number, quality = 72): Promise<Thumbnail> {
+  const bytes = await readRegularAsync(file, { code: "ImageMissing" });
   try {
-    const image = sharp(file, { failOn: "none" });
+    const image = sharp(bytes, { failOn: "none" });
     const { width, height } = await image.metadata();
     const { data, info } = await image
       .resize(limit, limit, { fit: "inside", withoutEnlargement: true })

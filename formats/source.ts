@@ -1,6 +1,7 @@
 /** @file Bytes that are read piece by piece: a file of any size, or a part of one. */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { FileFormatError, MissingDataError } from "../base/errors.js";
+import { readSync } from "node:fs";
+import { FileFormatError } from "../base/errors.js";
+import { withRegular } from "../base/regular-file.js";
 import { ownBuffer } from "./dtypes.js";
 
 /** Random access to the bytes of a file. */
@@ -14,14 +15,10 @@ export interface ByteSource {
 
 /** A file on disk; opened for each read, so there is nothing to close. @throws MissingDataError when it cannot be opened. */
 export function fileSource(file: string): ByteSource {
-  const size = withFile(file, (fd) => {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new FileFormatError("MalformedFile", file, "not a regular file");
-    return stat.size;
-  });
+  const size = withRegular(file, (_, stats) => stats.size);
   const read = (begin: number, length: number) => {
     if (begin + length > size) throw cut(file, begin + length, size);
-    return withFile(file, (fd) => {
+    return withRegular(file, (fd) => {
       const out = new Uint8Array(length);
       // one read call returns at most 2 GiB
       for (let done = 0; done < length; ) {
@@ -53,20 +50,4 @@ export function readFileBytes(file: string): Uint8Array {
 
 function cut(file: string, needed: number, size: number): FileFormatError {
   return new FileFormatError("Truncated", file, `expected at least ${needed} bytes, got ${size}`);
-}
-
-function withFile<T>(file: string, use: (fd: number) => T): T {
-  let fd: number;
-  try {
-    fd = openSync(file, "r");
-  } catch (cause) {
-    throw new MissingDataError("MissingFile", `${file}: cannot be opened for reading (${(cause as Error).message})`, {
-      cause,
-    });
-  }
-  try {
-    return use(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -1,14 +1,15 @@
 /** @file Image files in a folder, and names of a list matched with them. */
-import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { basename, extname, isAbsolute, join, resolve } from "node:path";
 import { MissingDataError } from "../../base/errors.js";
+import { kindOfPath, readHead } from "../../base/regular-file.js";
 import { sniffImage } from "../image/sniff.js";
 
 const extensions = new Set([".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"]);
 
 /** Whether the path is a folder, or a link to one. */
 export function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return kindOfPath(path) === "folder";
 }
 
 /**
@@ -33,18 +34,9 @@ export function listImages(folder: string): string[] {
 }
 
 function isImageName(path: string): boolean {
+  if (kindOfPath(path) !== "file") return false;
   const extension = extname(path).toLowerCase();
-  return extensions.has(extension) || (extension === "" && sniffImage(readHead(path)) !== null);
-}
-
-function readHead(path: string): Uint8Array {
-  const head = new Uint8Array(16);
-  const fd = openSync(path, "r");
-  try {
-    return head.subarray(0, readSync(fd, head, 0, 16, 0));
-  } finally {
-    closeSync(fd);
-  }
+  return extensions.has(extension) || (extension === "" && sniffImage(readHead(path, 16)) !== null);
 }
 
 /**

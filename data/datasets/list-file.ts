@@ -1,19 +1,14 @@
 /** @file Text files with one image name a line. */
-import { readFileSync } from "node:fs";
-import { FileFormatError, MissingDataError } from "../../base/errors.js";
+import { FileFormatError } from "../../base/errors.js";
+import { decodeName } from "../../base/path-bytes.js";
+import { readRegular } from "../../base/regular-file.js";
 
 /**
- * The lines without their ends (LF or CRLF) and without empty ones, in file order.
+ * Names that are no UTF-8 keep their bytes (base/path-bytes.ts). The lines without their ends (LF or CRLF) and without empty ones, in file order.
  * @throws MissingDataError when the file is not there, FileFormatError when it holds no name or is no text.
  */
 export function readListFile(file: string, howToGet = ""): string[] {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : (cause as Error).message;
-    throw new MissingDataError("ListMissing", `${file}: ${reason}${howToGet}`, { cause });
-  }
+  const text = decodeName(readRegular(file, { code: "ListMissing", howToGet }));
   if (text.includes("\0"))
     throw new FileFormatError("MalformedFile", file, "expected a text file with one name a line");
   const lines = text

@@ -1,7 +1,8 @@
 /** @file Training sets by name or by the user's description: photos, their clusters, and query–positive pairs. */
-import { readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { FileFormatError, MissingDataError, UsageError } from "../../base/errors.js";
+import { decodeName } from "../../base/path-bytes.js";
+import { readRegular } from "../../base/regular-file.js";
 import { isFolder, listImages, resolveNames } from "./folder.js";
 import { duplicateWarning } from "./list-file.js";
 import { readSfm, readTrainingSplit } from "./sfm.js";
@@ -69,12 +70,8 @@ function readClassFolders(name: string, folder: string): TrainingSet {
 
 /** Columns image and cluster, by the header's names or else the first two; photos relative to the file's folder. */
 function readCsv(name: string, file: string): TrainingSet {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new MissingDataError("DatasetMissing", `${file}: no such folder of classes or CSV file`, { cause });
-  }
+  const howToGet = "; expected a folder of classes or a CSV file";
+  const text = decodeName(readRegular(file, { code: "DatasetMissing", howToGet }));
   const rows = text
     .replace(/^\uFEFF/, "")
     .split(/\r?\n/)

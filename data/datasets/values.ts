@@ -1,6 +1,6 @@
 /** @file Typed views of what a JSON file or a pickle holds, with errors that say where in the file something is wrong. */
-import { readFileSync } from "node:fs";
-import { FileFormatError, MissingDataError } from "../../base/errors.js";
+import { FileFormatError } from "../../base/errors.js";
+import { readRegular } from "../../base/regular-file.js";
 import { plain, readPickle } from "../../formats/pickle.js";
 import type { Box } from "../resize.js";
 
@@ -79,13 +79,7 @@ export class Field {
  * @throws MissingDataError when it is not there; FileFormatError when it is neither.
  */
 export function readDescription(file: string, howToGet = ""): Field {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(file);
-  } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : (cause as Error).message;
-    throw new MissingDataError("DatasetMissing", `${file}: ${reason}${howToGet}`, { cause });
-  }
+  const bytes = readRegular(file, { code: "DatasetMissing", howToGet });
   const text = Buffer.from(bytes.subarray(0, 64)).toString("latin1").replace(/^ï»¿/, "").trimStart();
   if (!text.startsWith("{") && !text.startsWith("[")) return new Field(file, "", plain(readPickle(bytes, file)));
   try {

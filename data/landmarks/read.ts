@@ -1,7 +1,8 @@
 /** @file Reads landmarks.json back and says which views are positives of which: what tuple mining starts from. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { FileFormatError, MissingDataError } from "../../base/errors.js";
+import { readRegularText } from "../../base/regular-file.js";
 import type { LandmarkRecord } from "./job.js";
 import type { LandmarkSet } from "./render.js";
 
@@ -15,9 +16,10 @@ export function readLandmarkSet(root: string): LandmarkSet {
       "MissingFile",
       `${file}: not found; \`fire-gpu data render --out ${root}\` makes or finishes it`,
     );
+  const text = readRegularText(file);
   let set: Partial<LandmarkSet>;
   try {
-    set = JSON.parse(readFileSync(file, "utf8")) as Partial<LandmarkSet>;
+    set = JSON.parse(text) as Partial<LandmarkSet>;
   } catch (cause) {
     throw new FileFormatError("MalformedFile", file, "not JSON", { cause });
   }

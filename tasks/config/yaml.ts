@@ -1,7 +1,7 @@
 /** @file Reads and writes YAML as the reference's files are written: version 1.1, plain data only. */
-import { readFileSync } from "node:fs";
 import { Document, isScalar, isSeq, parseDocument, type ScalarTag, type Tags, visit } from "yaml";
 import { UsageError } from "../../base/errors.js";
+import { readRegularText } from "../../base/regular-file.js";
 
 /** What a YAML file can hold. */
 export type Yaml = null | boolean | number | string | Yaml[] | YamlMap;
@@ -42,10 +42,9 @@ function pythonTags(tags: Tags): Tags {
 export function readYamlFile(file: string): YamlMap {
   let text: string;
   try {
-    text = readFileSync(file, "utf8");
+    text = readRegularText(file);
   } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : (cause as Error).message;
-    throw new UsageError("NoConfig", `${file}: ${why}`, { cause });
+    throw new UsageError("NoConfig", (cause as Error).message, { cause });
   }
   const value = parseYaml(text, file);
   if (!isMap(value)) throw new UsageError("BadYaml", `${file}: expected a mapping of keys, got ${describe(value)}`);

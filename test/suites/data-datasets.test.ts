@@ -272,7 +272,7 @@ test("training sets come from GL18's description, class folders and CSV", () => 
   put("one.csv", "a,1\nb,1\n");
   assert.throws(failing("one.csv"), /two clusters or more/);
   assert.throws(failing("mine"), /not loose photos/);
-  assert.throws(failing("none.csv"), /no such folder of classes or CSV/);
+  assert.throws(failing("none.csv"), /expected a folder of classes or a CSV/);
   put("train/gl18/db_gl18.pkl", { train: { ...split, pidxs: [[2], [1]] } });
   assert.throws(
     () => loadTrainingSet("gl18", { root }),

@@ -93,7 +93,7 @@ test("a bad photo is an error of its own, and the rest arrives", async () => {
     );
     assert.equal(
       got.map((g) => g.error?.code ?? "fine"),
-      ["fine", "ImageMissing", "UnsupportedFeature", "MalformedFile", "ImageMissing", "fine"],
+      ["fine", "ImageMissing", "UnsupportedFeature", "MalformedFile", "MalformedFile", "fine"],
     );
     for (const { error, path } of got) {
       if (!error) continue;
