@@ -24,7 +24,8 @@ export function devicesCommand(): Command {
     .addHelpText("after", HELP)
     .action(async ({ json }: { json?: boolean }) => {
       const devices = await listDevices();
-      process.stdout.write(`${json ? JSON.stringify(devices, null, 1) : deviceTable(devices)}\n`);
+      const text = json ? JSON.stringify(devices, null, 1) : `${deviceTable(devices)}\n\n${checkTable(devices)}`;
+      process.stdout.write(`${text}\n`);
     });
 }
 
@@ -44,4 +45,15 @@ function deviceTable(devices: readonly DeviceInfo[]): string {
       : [select, name, `unusable: ${problem}`, "", "", "", ""],
   );
   return formatTable([["device", "name", "kind", "f16", "subgroup", "largest binding", "kernels"], ...rows]);
+}
+
+/** How each device computes what WGSL leaves open. */
+function checkTable(devices: readonly DeviceInfo[]): string {
+  const checked = devices.flatMap(({ select, checks }) => (checks ? [{ select, checks }] : []));
+  const names = [...new Set(checked.flatMap(({ checks }) => checks.map(({ name }) => name)))];
+  const rows = names.map((name) => [
+    name,
+    ...checked.map(({ checks }) => checks.find((c) => c.name === name)?.found ?? "–"),
+  ]);
+  return formatTable([["self-check", ...checked.map(({ select }) => `device ${select}`)], ...rows]);
 }

@@ -10,6 +10,7 @@ import { PipelineCache } from "./pipelines.js";
 import { Plan, PlanCache } from "./plan.js";
 import { type ProfileRow, Profiler } from "./profiler.js";
 import { type Dispatch, Recorder } from "./recorder.js";
+import { requireSound, roundsToNearest, type SelfCheckRow, selfCheck } from "./self-check.js";
 import { type GpuType, Tensor } from "./tensor.js";
 import { asChoices, type Choices, choicesByCapability } from "./tuning/choices.js";
 
@@ -29,7 +30,7 @@ export interface DeviceOptions {
   readonly maxBinding?: number;
 }
 
-/** Opens a device. @throws DeviceError when there is none, even in software. */
+/** Opens a device. @throws DeviceError when there is none, even in software, or when it fails its self-check. */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   const adapter = await chooseAdapter(options.select ?? process.env.FIRE_GPU_DEVICE);
   const caps = capabilitiesOf(adapter);
@@ -57,8 +58,12 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
       cause,
     });
   }
+  const checks = await selfCheck(gpu, caps);
+  requireSound(checks, caps.name);
   const maxBinding = Math.min(caps.maxBinding, options.maxBinding ?? caps.maxBinding);
-  return new Device(gpu, { ...caps, maxBinding }, options);
+  // conv/matrix.wgsl converts to halves by the language's own conversion
+  const matrixUnits = caps.matrixUnits && roundsToNearest(checks, "f16()");
+  return new Device(gpu, { ...caps, maxBinding, matrixUnits }, options, checks);
 }
 
 export class Device {
@@ -85,6 +90,8 @@ export class Device {
     private readonly gpu: GPUDevice,
     readonly caps: Capabilities,
     options: DeviceOptions,
+    /** How the device computes functions whose result WGSL leaves open. */
+    readonly checks: readonly SelfCheckRow[] = [],
   ) {
     this.kernels = choicesByCapability(caps);
     this.chosenPrecision = options.precision ?? "f32";

@@ -1,5 +1,7 @@
 /** @file `fire-gpu devices`: what `--device` may name, and what each can do. */
-import { type Capabilities, capabilitiesOf, chooseAdapter, listAdapters } from "../engine/adapter.js";
+import { type Capabilities, listAdapters } from "../engine/adapter.js";
+import { openDevice } from "../engine/device.js";
+import type { SelfCheckRow } from "../engine/self-check.js";
 import { type Choices, choicesByCapability } from "../engine/tuning/choices.js";
 import { readChoices } from "../engine/tuning/kept.js";
 
@@ -13,6 +15,8 @@ export interface DeviceInfo {
   readonly choices: Choices | null;
   /** Whether they were timed, rather than chosen by capability. */
   readonly timed: boolean;
+  /** How it computes functions whose result WGSL leaves open; null when it could not be opened. */
+  readonly checks: readonly SelfCheckRow[] | null;
   /** Why there are no capabilities. */
   readonly problem?: string;
 }
@@ -29,11 +33,14 @@ export async function listDevices(): Promise<DeviceInfo[]> {
 
 async function lookAt(select: string, name: string): Promise<DeviceInfo> {
   try {
-    const capabilities = capabilitiesOf(await chooseAdapter(select));
-    const kept = readChoices(capabilities);
-    const choices = kept ?? choicesByCapability(capabilities);
-    return { select, name: capabilities.name, capabilities, choices, timed: kept !== undefined };
+    const device = await openDevice({ select });
+    const { caps, checks } = device;
+    device.close();
+    const kept = readChoices(caps);
+    const choices = kept ?? choicesByCapability(caps);
+    return { select, name: caps.name, capabilities: caps, choices, timed: kept !== undefined, checks };
   } catch (error) {
-    return { select, name, capabilities: null, choices: null, timed: false, problem: (error as Error).message };
+    const problem = (error as Error).message;
+    return { select, name, capabilities: null, choices: null, timed: false, checks: null, problem };
   }
 }

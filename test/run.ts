@@ -3,7 +3,7 @@
  * conformance subset. Prints everything and ends with the line `N passed, N failed, N skipped`.
  * `--only NAME[,NAME]` runs the suites whose file name contains one of the names (or `conformance`).
  */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -12,6 +12,17 @@ import { hasWideVectors } from "../engine/mesa.js";
 
 /** Suites whose kernels are written for the number of lanes. */
 const WITH_EIGHT_LANES = ["asmk-gpu.test.js", "asmk-hamming.test.js", "gradients.test.js", "ops.test.js"];
+/** Suites that run again on the packed driver: ops, half precision, LIT and ASMK. */
+const ON_PACKED_DRIVER = [
+  "ops",
+  "half-precision",
+  "lit",
+  "asmk",
+  "asmk-gpu",
+  "asmk-hamming",
+  "asmk-kmeans",
+  "self-check",
+];
 /** A command that takes longer hangs: it is killed and has failed. */
 const LONGEST_MS = 20 * 60_000;
 
@@ -32,10 +43,27 @@ if (hasWideVectors() && !process.env.LP_NATIVE_VECTOR_WIDTH)
   for (const file of suites.filter((f) => WITH_EIGHT_LANES.includes(f)))
     await suite(file, "with eight lanes", { LP_NATIVE_VECTOR_WIDTH: "256" });
 
+// Whatever device there is, users without one compute with the driver of the package
+if (!only && !process.env.FIRE_GPU_DEVICE) await onPackedDriver();
+
 if (!only || only.includes("conformance")) await conformance();
 
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exit(failed || passed === 0 ? 1 : 0);
+
+/** A short pass on the software driver that the package brings, unless everything ran on it already. */
+async function onPackedDriver(): Promise<void> {
+  const devices = execFileSync(process.execPath, [join(root, "dist/cli/main.js"), "devices", "--json"], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  if (JSON.parse(devices)[0].select === "software") {
+    console.log("── once more on the packed driver: skipped, there is no other device\n");
+    return;
+  }
+  for (const file of suites.filter((f) => ON_PACKED_DRIVER.includes(f.replace(".test.js", ""))))
+    await suite(file, "on the packed driver", { FIRE_GPU_DEVICE: "software" });
+}
 
 /** Golden cases: those of ../shared, where it stands beside the package. */
 async function conformance(): Promise<void> {

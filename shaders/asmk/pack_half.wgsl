@@ -2,21 +2,14 @@
 //
 //   packed[panel][component][word of the panel] = half(scale · c)
 //
-// Rounded to nearest here, in integers, because pack2x16float leaves the rounding open and the proof of the search needs
-// its error: 2^-11 of a component, and 2^-14 below 2^-14, which becomes 0. `scale` is a power of two that brings the
-// largest component near 2^15. One invocation makes eight neighbouring words of one component.
+// The proof of the search needs the error: 2^-11 of a component, and at most 2^-14 below 2^-14, whether or not the device reads
+// such small halves as 0. `scale` is a power of two that brings the largest component near 2^15. One invocation makes eight
+// neighbouring words of one component.
+//# include "common/half.wgsl"
 struct Params { count: u32, width: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> words: array<f32>;                 // [word][width]
 @group(0) @binding(2) var<storage, read_write> packed: array<vec4u>;        // [panel][width][4]
-
-fn toHalf(value: f32) -> u32 {
-  let bits = bitcast<u32>(value * p.scale);
-  let magnitude = bits & 0x7fffffffu;
-  if (magnitude < 0x38800000u) { return 0u; }
-  let rounded = magnitude + 0xfffu + ((magnitude >> 13u) & 1u);
-  return ((bits >> 16u) & 0x8000u) | ((rounded - 0x38000000u) >> 13u);
-}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -26,7 +19,7 @@ fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane:
   let word = (i / 4u / p.width) * 32u + (i % 4u) * 8u;
   let at = word * p.width + component;
   //# for k in 0..8
-  let h${k} = toHalf(words[at + ${k}u * p.width]);
+  let h${k} = halfBits(words[at + ${k}u * p.width] * p.scale);
   //# end
   packed[i] = vec4u(h0 | (h1 << 16u), h2 | (h3 << 16u), h4 | (h5 << 16u), h6 | (h7 << 16u));
 }

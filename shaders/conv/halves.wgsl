@@ -1,10 +1,11 @@
 // Values as halves, what they cannot hold as their largest value: each invocation eight of them.
+//# include "common/half.wgsl"
 struct Params { count: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> values: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> halves: array<vec4u>;
 
-fn two(a: f32, b: f32) -> u32 { return pack2x16float(clamp(vec2f(a, b), vec2f(-65504.0), vec2f(65504.0))); }
+fn two(a: f32, b: f32) -> u32 { return halfBits(a) | (halfBits(b) << 16u); }
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {

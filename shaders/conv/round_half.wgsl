@@ -1,4 +1,5 @@
 // Values as half precision would hold them, as float32: what conv/matrix.wgsl multiplies, on devices without matrix units.
+//# include "common/half.wgsl"
 struct Params { count: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
@@ -8,5 +9,5 @@ struct Params { count: u32 }
 fn main(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = (wg.x + wg.y * 65535u) * 64u + lane;
   if (i >= p.count) { return; }
-  output[i] = quantizeToF16(clamp(input[i], vec4f(-65504.0), vec4f(65504.0)));
+  output[i] = nearestHalf(input[i]);
 }

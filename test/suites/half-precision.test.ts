@@ -7,6 +7,8 @@ import { type Device, openDevice } from "../../engine/device.js";
 import { type Array64, run } from "../../engine/op.js";
 import { conv2d } from "../../engine/ops/conv2d.js";
 import { MATRIX_TILES, matrixTile } from "../../engine/ops/half-product.js";
+import { groupsFor } from "../../engine/ops/launch.js";
+import { operands } from "../../engine/self-check.js";
 import { specialise } from "../../engine/shader.js";
 import { loadNetwork } from "../../nets/load.js";
 import { benchPhoto } from "../../tasks/bench/nets.js";
@@ -44,6 +46,30 @@ for (const c of opCases.filter((c) => c.op === "conv2d"))
   });
 
 test("the cases tell half precision from float32", () => assert.ok(telling >= 5, `${telling} do`));
+
+test("values are made halves by rounding to the nearest, ties to even, at any size", async () => {
+  const values = operands().flatMap(({ x, y }) => [x, y]);
+  values.push(6.1e-5, 5.9e-8, 3e-8, 2.9e-8, 2 ** -25, 1.5 * 2 ** -24, 65519, 65520, -1e30, 0);
+  while (values.length % 8) values.push(0);
+  const input = device.upload(Float32Array.from(values), [values.length]);
+  const packed = device.empty([values.length / 2], "u32");
+  const dispatch = { shader: "conv/halves.wgsl", constants: {}, reads: [input], writes: [packed] };
+  device.dispatch({
+    ...dispatch,
+    params: [values.length / 8],
+    groups: groupsFor(values.length / 8),
+    label: "halves",
+    cost: { flops: 0, bytes: 0 },
+  });
+  const [words] = await device.read(packed);
+  input.free();
+  packed.free();
+  const got = new Uint16Array(words.buffer, words.byteOffset, values.length);
+  const largest = (v: number) => Math.min(65504, Math.max(-65504, v));
+  for (const [i, v] of values.entries())
+    if (Number.isNaN(v)) assert.ok(Number.isNaN(f16ToNumber(got[i])));
+    else assert.is(got[i], numberToF16(largest(v)), `half of ${v}`);
+});
 
 test("a plan rounds its own tensors at each run", async () => {
   const network = loadNetwork(device, demoCheckpoint());

@@ -150,6 +150,13 @@ test("no file is longer than 500 lines", () => {
   );
 });
 
+test("what is linted are the rooms, all of them, and nothing that the program writes into this folder", () => {
+  const includes: string[] = JSON.parse(text("biome.json")).files.includes;
+  const linted = includes.filter((i) => !i.startsWith("!")).map((i) => i.split("/")[0]);
+  const rooms = Object.keys(ROOMS).filter((room) => room !== "api");
+  assert.equal(linted.sort(), ["*.{ts,json}", "configs", ...rooms].sort());
+});
+
 test("every kernel is used by a source or included by another kernel", () => {
   const kernels = walk("shaders", ".wgsl");
   const users = [...sources.filter((f) => roomOf(f) !== "test"), ...kernels].map((file) => ({
