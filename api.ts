@@ -24,6 +24,7 @@ export {
   MissingDataError,
   NumericError,
   UsageError,
+  WriteError,
 } from "./base/errors.js";
 // ── photos and data sets
 export type { ImageInput, NormalisedImage, RgbImage } from "./base/image.js";

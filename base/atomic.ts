@@ -2,21 +2,14 @@
  * @file Files that are either the old one or the whole new one: written under a temporary name in the same folder,
  * flushed to disk, then renamed. A failure or a kill never leaves a half-written file under the final name.
  */
-import { randomBytes } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
-import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { FireGpuError } from "./errors.js";
+import { closeSync, existsSync, fsyncSync, openSync, realpathSync, renameSync, rmSync } from "node:fs";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { WriteError } from "./errors.js";
+import { writeAllSync } from "./file-io.js";
+import { temporaryName } from "./file-names.js";
+import { makeFolder } from "./folders.js";
+import { asWriteError } from "./system-error.js";
 
 /** A file being written; `commit` gives it its name, `abort` leaves no trace of it. */
 export class AtomicFile {
@@ -26,23 +19,20 @@ export class AtomicFile {
   /** Bytes written so far. */
   size = 0;
 
-  /** Creates missing folders. @throws FireGpuError CannotWrite */
+  /** Creates missing folders. @throws WriteError CannotWrite */
   constructor(readonly file: string) {
-    ({ target: this.target, temporary: this.temporary } = names(file));
     try {
-      mkdirSync(dirname(this.target), { recursive: true });
+      ({ target: this.target, temporary: this.temporary } = names(file));
+      makeFolder(dirname(this.target));
       this.fd = openSync(this.temporary, "wx");
     } catch (cause) {
-      throw cannotWrite(file, cause);
+      throw asWriteError(file, cause);
     }
   }
 
   /** Appends bytes. On failure the temporary file is removed. */
   write(bytes: Uint8Array): void {
-    this.attempt((fd) => {
-      for (let done = 0; done < bytes.length; )
-        done += writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30));
-    });
+    this.attempt((fd) => writeAllSync(fd, bytes, this.file));
     this.size += bytes.length;
   }
 
@@ -57,26 +47,30 @@ export class AtomicFile {
     });
   }
 
-  /** Removes the temporary file; harmless after commit. */
+  /** Removes the temporary file; harmless after commit. Raises nothing, so that the failure before it is the one told. */
   abort(): void {
     const fd = this.fd;
     this.fd = undefined;
-    if (fd !== undefined) closeSync(fd);
-    rmSync(this.temporary, { force: true });
+    try {
+      if (fd !== undefined) closeSync(fd);
+      rmSync(this.temporary, { force: true });
+    } catch {
+      // the drive that failed may not let it be removed either
+    }
   }
 
   private attempt(work: (fd: number) => void): void {
-    if (this.fd === undefined) throw new FireGpuError("CannotWrite", `${this.file}: already closed`);
+    if (this.fd === undefined) throw new WriteError("CannotWrite", `${this.file}: already closed`);
     try {
       work(this.fd);
     } catch (cause) {
       this.abort();
-      throw cannotWrite(this.file, cause);
+      throw asWriteError(this.file, cause);
     }
   }
 }
 
-/** Writes text (UTF-8), bytes, or chunks that are produced one after the other. @throws FireGpuError CannotWrite */
+/** Writes text (UTF-8), bytes, or chunks that are produced one after the other. @throws WriteError CannotWrite */
 export function writeFileAtomic(file: string, content: string | Uint8Array | Iterable<Uint8Array>): void {
   const chunks =
     typeof content === "string" ? [Buffer.from(content)] : content instanceof Uint8Array ? [content] : content;
@@ -92,10 +86,12 @@ export function writeFileAtomic(file: string, content: string | Uint8Array | Ite
 
 /** Writes a file piece by piece, asynchronously: `write` fills the temporary file, which takes the name when it returns. */
 export async function writeAtomic(file: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
-  const { target, temporary } = names(file);
+  let temporary: string | undefined;
   let handle: FileHandle | undefined;
   try {
-    await mkdir(dirname(target), { recursive: true });
+    const { target, temporary: name } = names(file);
+    temporary = name;
+    makeFolder(dirname(target));
     handle = await open(temporary, "wx");
     await write(handle);
     await handle.sync();
@@ -104,8 +100,8 @@ export async function writeAtomic(file: string, write: (handle: FileHandle) => P
     syncFolder(dirname(target));
   } catch (error) {
     await handle?.close().catch(() => {});
-    await rm(temporary, { force: true });
-    throw isSystemError(error) ? cannotWrite(file, error) : error;
+    if (temporary) await rm(temporary, { force: true }).catch(() => {});
+    throw asWriteError(file, error);
   }
 }
 
@@ -113,8 +109,7 @@ export async function writeAtomic(file: string, write: (handle: FileHandle) => P
 function names(file: string): { target: string; temporary: string } {
   // a link keeps pointing to its file
   const target = existsSync(file) ? realpathSync(file) : file;
-  const unique = `${process.pid}.${randomBytes(4).toString("hex")}`;
-  return { target, temporary: join(dirname(target), `.${basename(target)}.${unique}.tmp`) };
+  return { target, temporary: temporaryName(target) };
 }
 
 /** The rename itself must reach the disk; not every system can flush a folder. */
@@ -128,12 +123,4 @@ function syncFolder(folder: string): void {
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
-}
-
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && "syscall" in error;
-}
-
-function cannotWrite(file: string, cause: unknown): FireGpuError {
-  return new FireGpuError("CannotWrite", `${file}: cannot be written (${(cause as Error).message})`, { cause });
 }

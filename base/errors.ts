@@ -66,3 +66,8 @@ export class DeviceError extends FireGpuError {
 export class NumericError extends FireGpuError {
   override readonly exitCode = 6;
 }
+
+/** A file that cannot be written: the disk is full, no permission, a name that the file system does not take. */
+export class WriteError extends FireGpuError {
+  override readonly exitCode = 7;
+}

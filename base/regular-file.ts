@@ -3,10 +3,12 @@
  * for a writer, deaf to every signal, and a device may never end; both are refused by name. Paths may hold the escaped
  * bytes of base/path-bytes.ts.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, type Stats, statSync } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { FileFormatError, MissingDataError } from "./errors.js";
+import { readUpTo, readUpToSync } from "./file-io.js";
 import { systemPath } from "./path-bytes.js";
+import { isSystemError, reasonFor } from "./system-error.js";
 
 /** O_NONBLOCK: a FIFO that replaces the file after it was looked at opens at once, and is refused then. Windows lacks both. */
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
@@ -76,14 +78,14 @@ export function withRegular<T>(file: string, use: (fd: number, stats: Stats) => 
 
 /** The first `length` bytes, fewer when the file is shorter. @throws as {@link openRegular} */
 export function readHead(file: string, length: number, options: InputOptions = {}): Buffer {
-  return withRegular(file, (fd) => fill(fd, length), options);
+  return withRegular(file, (fd) => fill(fd, length, file), options);
 }
 
 /** All bytes of a file that has at most `limit`. @throws as {@link openRegular}; FileFormatError MalformedFile beyond the limit */
 export function readRegular(file: string, options: InputOptions = {}): Buffer {
   const read = (fd: number, { size }: Stats) => {
     requireSize(file, size, options);
-    return fill(fd, size);
+    return fill(fd, size, file);
   };
   return withRegular(file, read, options);
 }
@@ -94,13 +96,7 @@ export async function readRegularAsync(file: string, options: InputOptions = {})
   try {
     requireSize(file, stats.size, options);
     const out = Buffer.allocUnsafe(stats.size);
-    let at = 0;
-    while (at < out.length) {
-      const { bytesRead } = await handle.read(out, at, Math.min(out.length - at, 2 ** 30), at);
-      if (bytesRead === 0) break;
-      at += bytesRead;
-    }
-    return out.subarray(0, at);
+    return out.subarray(0, await readUpTo(handle, out, file, 0));
   } catch (cause) {
     throw asInputError(file, cause, options);
   } finally {
@@ -144,31 +140,13 @@ function requireSize(file: string, size: number, { limit = MAX_TEXT_BYTES }: Inp
 }
 
 /** The first `length` bytes of a file, fewer when it ends before. */
-function fill(fd: number, length: number): Buffer {
+function fill(fd: number, length: number, file: string): Buffer {
   const out = Buffer.allocUnsafe(length);
-  let at = 0;
-  while (at < length) {
-    const n = readSync(fd, out, at, Math.min(length - at, 2 ** 30), at);
-    if (n === 0) break;
-    at += n;
-  }
-  return out.subarray(0, at);
+  return out.subarray(0, readUpToSync(fd, out, file, 0));
 }
 
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: "no such file",
-  ENOTDIR: "no such file: a part of the path is no folder",
-  EACCES: "no permission to read it",
-  EPERM: "no permission to read it",
-  ELOOP: "a link that leads around in a circle",
-  ENAMETOOLONG: "the name is too long for this file system",
-  // A socket cannot be opened at all.
-  ENXIO: "expected a regular file, got a socket or a device",
-};
-
 function asInputError(file: string, cause: unknown, options: InputOptions): unknown {
-  const code = (cause as NodeJS.ErrnoException).code;
-  if (cause instanceof FileFormatError || code === undefined) return cause;
-  const reason = reasons[code] ?? `cannot be read (${(cause as Error).message})`;
-  return new MissingDataError(options.code ?? "MissingFile", `${file}: ${reason}${options.howToGet ?? ""}`, { cause });
+  if (!isSystemError(cause)) return cause;
+  const line = `${file}: ${reasonFor(cause, "read")}${options.howToGet ?? ""}`;
+  return new MissingDataError(options.code ?? "MissingFile", line, { cause });
 }

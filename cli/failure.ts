@@ -1,13 +1,16 @@
 /** @file Errors → one line on stderr and an exit code; the stack only with DEBUG=1. */
 import { CommanderError } from "commander";
 import { FireGpuError } from "../base/errors.js";
+import { asNamedError } from "../base/system-error.js";
 
 /** What the exit codes mean, for help texts. */
 export const EXIT_CODES = `Exit codes: 0 done · 2 wrong option, key or value · 3 damaged or unsuitable file · 4 missing data or model
-            5 no usable device · 6 impossible numbers · 130 interrupted (run it again to continue) · 1 anything else`;
+            5 no usable device · 6 impossible numbers · 7 a file cannot be written
+            130 interrupted (run it again to continue) · 1 anything else`;
 
 /** Reports a failure on stderr and returns the process's exit code. */
-export function reportFailure(error: unknown): number {
+export function reportFailure(raised: unknown): number {
+  const error = asNamedError(raised);
   if (error instanceof CommanderError) {
     // Help and version are "errors" to commander, already printed.
     if (error.exitCode === 0) return 0;

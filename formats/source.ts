@@ -1,6 +1,5 @@
 /** @file Bytes that are read piece by piece: a file of any size, or a part of one. */
-import { readSync } from "node:fs";
-import { FileFormatError } from "../base/errors.js";
+import { cut, readAllSync } from "../base/file-io.js";
 import { withRegular } from "../base/regular-file.js";
 import { ownBuffer } from "./dtypes.js";
 
@@ -20,12 +19,7 @@ export function fileSource(file: string): ByteSource {
     if (begin + length > size) throw cut(file, begin + length, size);
     return withRegular(file, (fd) => {
       const out = new Uint8Array(length);
-      // one read call returns at most 2 GiB
-      for (let done = 0; done < length; ) {
-        const n = readSync(fd, out, done, Math.min(length - done, 1 << 30), begin + done);
-        if (n === 0) throw cut(file, begin + length, begin + done);
-        done += n;
-      }
+      readAllSync(fd, out, file, begin);
       return out;
     });
   };
@@ -46,8 +40,4 @@ export function memorySource(bytes: Uint8Array, file: string): ByteSource {
 export function readFileBytes(file: string): Uint8Array {
   const source = fileSource(file);
   return source.read(0, source.size);
-}
-
-function cut(file: string, needed: number, size: number): FileFormatError {
-  return new FileFormatError("Truncated", file, `expected at least ${needed} bytes, got ${size}`);
 }

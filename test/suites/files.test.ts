@@ -16,7 +16,7 @@ import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { AtomicFile, writeAtomic, writeFileAtomic } from "../../base/atomic.js";
-import { FireGpuError } from "../../base/errors.js";
+import { WriteError } from "../../base/errors.js";
 import { crc32, crc32Portable, sha256, sha256File, sha256Stream } from "../../base/hash.js";
 import { packageRoot } from "../../base/paths.js";
 
@@ -78,10 +78,13 @@ test("a link keeps pointing to its file", () => {
 test("a place that cannot be written is named", () => {
   writeFileSync(path("file"), "");
   mkdirSync(path("folder"));
-  for (const target of [path("file/below"), path("folder")])
+  for (const [target, named] of [
+    [path("file/below"), path("file")],
+    [path("folder"), path("folder")],
+  ])
     assert.throws(
       () => writeFileAtomic(target, "x"),
-      (e: unknown) => e instanceof FireGpuError && e.code === "CannotWrite" && e.message.startsWith(target),
+      (e: unknown) => e instanceof WriteError && e.code === "CannotWrite" && e.message.startsWith(`${named}: `),
     );
   assert.equal(temporaries(), []);
 });
