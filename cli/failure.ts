@@ -5,8 +5,7 @@ import { asNamedError } from "../base/system-error.js";
 
 /** What the exit codes mean, for help texts. */
 export const EXIT_CODES = `Exit codes: 0 done · 2 wrong option, key or value · 3 damaged or unsuitable file · 4 missing data or model
-            5 no usable device · 6 impossible numbers · 7 a file cannot be written
-            130 interrupted (run it again to continue) · 1 anything else`;
+            5 no usable device · 6 impossible numbers · 7 cannot write · 130 interrupted (run it again) · 1 anything else`;
 
 /** Reports a failure on stderr and returns the process's exit code. */
 export function reportFailure(raised: unknown): number {
