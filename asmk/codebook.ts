@@ -1,5 +1,6 @@
 /** @file The visual words. */
 import { UsageError } from "../base/errors.js";
+import { firstNotFinite } from "../base/finite.js";
 import { sha256 } from "../base/hash.js";
 
 /** Visual words: `words` centroids of `dim` float32 components, row-major. */
@@ -19,7 +20,7 @@ export function makeCodebook(centroids: Float32Array, dim: number, size?: number
       "Codebook",
       `asmk: codebook — expected a positive multiple of ${dim} values, got ${centroids.length}`,
     );
-  const bad = centroids.findIndex((v) => !Number.isFinite(v));
+  const bad = firstNotFinite(centroids);
   if (bad >= 0)
     throw new UsageError("Codebook", `asmk: codebook — word ${Math.floor(bad / dim)} holds NaN or infinity`);
   return { words, dim, centroids, size: size ?? words };

@@ -3,11 +3,11 @@
  * Points pass by in blocks; what is held are two K × dim arrays and two blocks, so that 64k words and tens of millions
  * of points need about 100 MB. Sums run in float32 in point order, as in the reference, whatever assigns the points.
  */
-import { NumericError, UsageError } from "../base/errors.js";
+import { UsageError } from "../base/errors.js";
+import { requireFinite } from "../base/finite.js";
 import { randomPermutation } from "../base/random.js";
 import type { Assigner, Assignment } from "./assigner.js";
 import { splitForEmptyClusters } from "./empty-clusters.js";
-import { firstNonFiniteRow } from "./nearest.js";
 import { gatherRows, SelectedVectors, type VectorSource } from "./vectors.js";
 
 const SEED = 1234;
@@ -147,7 +147,7 @@ function firstCentroids(source: VectorSource, rows: Uint32Array | null, words: n
 
 async function copyPoints(source: VectorSource): Promise<Float32Array> {
   const all = (await source.read(0, source.count)).slice();
-  checkFinite(all, source.dim, 0);
+  requireFinite("asmk: descriptors to train on", all, { dim: source.dim });
   return all;
 }
 
@@ -166,7 +166,7 @@ async function* assignedBlocks(
   const begin = async (from: number): Promise<AssignedBlock> => {
     options.signal?.throwIfAborted();
     const vectors = await points.read(from, Math.min(points.count, from + size));
-    checkFinite(vectors, points.dim, from);
+    requireFinite("asmk: descriptors to train on", vectors, { dim: points.dim, first: from });
     return { vectors, assigned: await assigner.assign(vectors) };
   };
   let next = begin(0);
@@ -179,12 +179,6 @@ async function* assignedBlocks(
     }
     yield block;
   }
-}
-
-function checkFinite(vectors: Float32Array, dim: number, first: number): void {
-  const bad = firstNonFiniteRow(vectors, dim);
-  if (bad >= 0)
-    throw new NumericError("NotFinite", `asmk: codebook training — descriptor ${first + bad} holds NaN or infinity`);
 }
 
 /** Adds each vector to the sum of its word, in float32, in order: the Float32Array rounds after every addition. */

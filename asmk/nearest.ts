@@ -93,9 +93,3 @@ export function squaredDistance(a: Float32Array, i: number, b: Float32Array, j: 
   }
   return sum;
 }
-
-/** Index of the first row that holds a NaN or an infinity, or −1. */
-export function firstNonFiniteRow(rows: Float32Array, dim: number): number {
-  for (let i = 0; i < rows.length; i++) if (!Number.isFinite(rows[i])) return Math.floor(i / dim);
-  return -1;
-}

@@ -1,7 +1,8 @@
 /** @file Descriptors → nearest visual words (asmk.md §3), on the CPU. */
-import { NumericError, UsageError } from "../base/errors.js";
+import { UsageError } from "../base/errors.js";
+import { requireFinite } from "../base/finite.js";
 import type { Codebook } from "./codebook.js";
-import { firstNonFiniteRow, nearestCentroids, squaredNorms } from "./nearest.js";
+import { nearestCentroids, squaredNorms } from "./nearest.js";
 import { checkAssignment } from "./parameters.js";
 
 const normsOf = new WeakMap<Codebook, Float64Array>();
@@ -37,7 +38,6 @@ export function descriptorCount(codebook: Codebook, descriptors: Float32Array): 
       "DescriptorShape",
       `asmk: quantise — expected a multiple of ${codebook.dim} values, got ${descriptors.length}; the codebook was made for another dimension?`,
     );
-  const bad = firstNonFiniteRow(descriptors, codebook.dim);
-  if (bad >= 0) throw new NumericError("NotFinite", `asmk: quantise — descriptor ${bad} holds NaN or infinity`);
+  requireFinite("asmk: descriptors to quantise", descriptors, { dim: codebook.dim });
   return count;
 }

@@ -6,7 +6,8 @@
  * highest, each with that image; so a list of `count` clusters a query, kept sorted while the pool streams by, gives the
  * same without holding the pool. (A cluster pushed out comes back only with an image that beats the list again.)
  */
-import { NumericError, UsageError } from "../../base/errors.js";
+import { UsageError } from "../../base/errors.js";
+import { requireFinite } from "../../base/finite.js";
 
 /** Added to each difference in the reported distance, as torch's pairwise distance does. */
 const EPSILON = 1e-6;
@@ -53,8 +54,7 @@ export class HardNegatives {
   /** Shows one image of the pool to all queries. Of equal scores the image shown first counts as more similar. */
   offer(image: number, cluster: number, descriptor: Float32Array): void {
     const { descriptors, dim, count, scores, held } = this;
-    if (!descriptor.every(Number.isFinite))
-      throw new NumericError("NotFinite", `mining: the global descriptor of image ${image} is not finite`);
+    requireFinite(`mining: global descriptor of image ${image}`, descriptor);
     for (let q = 0; q < this.queries; q++) {
       if (this.queryClusters[q] === cluster) continue;
       let score = 0;

@@ -4,6 +4,7 @@
  * loss with its gradients.
  */
 import { NumericError } from "../../base/errors.js";
+import { requireFinite } from "../../base/finite.js";
 import type { ImageInput } from "../../base/image.js";
 import type { HostTensor } from "../../base/tensor.js";
 import type { Device } from "../../engine/device.js";
@@ -268,11 +269,5 @@ function groupOf(name: string): ParameterInfo["group"] {
 }
 
 function checkFinite(values: Float32Array, what: string): void {
-  let finite = true;
-  for (let i = 0; i < values.length; i++) finite &&= Number.isFinite(values[i]);
-  if (!finite)
-    throw new NumericError(
-      "NotFinite",
-      `training: ${what} holds NaN or infinity; the last checkpoint is good — lower the learning rate`,
-    );
+  requireFinite(`training: ${what}`, values, { hint: "the last checkpoint is good; lower the learning rate" });
 }

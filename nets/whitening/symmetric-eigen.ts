@@ -4,6 +4,7 @@
  * The matrix of vectors is kept transposed, so that every inner loop runs along memory.
  */
 import { NumericError } from "../../base/errors.js";
+import { requireFinite } from "../../base/finite.js";
 
 export interface SymmetricEigen {
   /** Descending. */
@@ -17,8 +18,7 @@ const MAX_SWEEPS = 60;
 
 /** @param matrix n × n, symmetric; only read */
 export function symmetricEigen(matrix: Float64Array, n: number): SymmetricEigen {
-  if (!matrix.every(Number.isFinite))
-    throw new NumericError("NotFinite", "eigen: the matrix has values that are not finite");
+  requireFinite("eigen: matrix", matrix);
   const vt = Float64Array.from(matrix);
   const d = new Float64Array(n);
   const e = new Float64Array(n);

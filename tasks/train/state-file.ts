@@ -4,7 +4,8 @@
  * {about: JSON, tuples, state_dict, optimizer_step, moments: {parameter: {exp_avg, exp_avg_sq}}}.
  */
 import { existsSync } from "node:fs";
-import { FileFormatError, NumericError, UsageError } from "../../base/errors.js";
+import { FileFormatError, UsageError } from "../../base/errors.js";
+import { requireFinite } from "../../base/finite.js";
 import type { HostTensor } from "../../base/tensor.js";
 import { PyDict, type PyValue } from "../../formats/python.js";
 import { readTorch } from "../../formats/torch.js";
@@ -83,11 +84,8 @@ export async function writeState(
 /** Every learned number must be one. */
 function checkFinite(weights: ReadonlyMap<string, HostTensor>): void {
   for (const [name, { data }] of weights)
-    if (data instanceof Float32Array && !data.every(Number.isFinite))
-      throw new NumericError(
-        "NotFinite",
-        `training: ${name} holds NaN or infinity after the last step; lower training.optimizer.lr`,
-      );
+    if (data instanceof Float32Array)
+      requireFinite(`training: ${name} after the last step`, data, { hint: "lower training.optimizer.lr" });
 }
 
 /**

@@ -159,7 +159,7 @@ test("too few points and values that are no numbers are errors with a name", asy
   points[2 * 77 + 1] = Number.NaN;
   const bad = await failure(train(points, 2, 4, { blockSize: 10 }));
   assert.instance(bad, NumericError);
-  assert.match(bad.message, /descriptor 77 /);
+  assert.match(bad.message, /value 1 of row 77 is NaN/);
   assert.throws(() => new MemoryVectors(new Float32Array(7), 2), /multiple of 2 values, got 7/);
 });
 

@@ -137,7 +137,7 @@ test("a pool with too few clusters, and a descriptor that is no number, are told
   mining.offer(2, 1, Float32Array.of(1, 1));
   mining.offer(3, 0, Float32Array.of(1, 1));
   assert.throws(() => mining.result(), /images of 2 clusters .* got 1; raise training\.dataset\.poolsize/);
-  assert.throws(() => mining.offer(9, 2, Float32Array.of(Number.NaN, 0)), /image 9 is not finite/);
+  assert.throws(() => mining.offer(9, 2, Float32Array.of(Number.NaN, 0)), /image 9: value 0 of 2 is NaN/);
   assert.throws(() => new HardNegatives(new Float32Array(3), 2, Int32Array.of(0), 2), /expected 1 × 2 values, got 3/);
 });
 
