@@ -2,21 +2,23 @@
  * @file `fire-gpu extract`: features of any photos into one safetensors file. They are collected in `<out>.partial/`,
  * where a run after a kill finds them, and written in one piece at the end.
  */
-import { rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
 import { AtomicFile } from "../base/atomic.js";
 import { MissingDataError, UsageError } from "../base/errors.js";
 import { sha256File } from "../base/hash.js";
+import { kindOfPath } from "../base/regular-file.js";
 import type { DType } from "../base/tensor.js";
 import { listImages } from "../data/datasets/folder.js";
-import { readListFile } from "../data/datasets/list-file.js";
+import { duplicateWarning, readListFile } from "../data/datasets/list-file.js";
+import { isThereAsWritten, resolveNames } from "../data/datasets/photo-names.js";
 import { ImageLoader } from "../data/loader.js";
 import { type PendingTensor, safetensorsChunks } from "../formats/safetensors.js";
 import { CachedFeatures } from "./evaluate/feature-cache.js";
 import { eachGlobal, eachLocal, globalRequest, localRequest } from "./evaluate/features.js";
 import { type Photo, wholePhotos } from "./evaluate/photos.js";
 import { modelIdentity, type OpenModel } from "./open-model.js";
-import type { Progress } from "./progress.js";
+import { type Progress, silent } from "./progress.js";
 
 /** What to extract. Left out: what the checkpoint says (`net_params.runtime`). */
 export interface ExtractOptions {
@@ -52,7 +54,7 @@ export async function extract(
   options: ExtractOptions,
   open: (checkpoint: string) => Promise<OpenModel>,
 ): Promise<ExtractResult> {
-  const paths = findImages(options.inputs);
+  const paths = findImages(options.inputs, options.progress);
   const model = await open(options.checkpoint);
   if (model.notice) options.progress.note(model.notice);
   const loader = new ImageLoader();
@@ -95,16 +97,36 @@ export async function extract(
   }
 }
 
-/** Files as they are, folders and lists unfolded, in the order given. @throws MissingDataError, UsageError */
-export function findImages(inputs: readonly string[]): string[] {
+/**
+ * Files as they are, folders and lists unfolded, in the order given. All names of a list count from the current folder, or
+ * all from the list's own.
+ * @throws MissingDataError, UsageError
+ */
+export function findImages(inputs: readonly string[], progress: Progress = silent): string[] {
   const paths = inputs.flatMap((input) => {
-    const info = statSync(input, { throwIfNoEntry: false });
-    if (!info) throw new MissingDataError("ImageMissing", `${input}: no such image, folder or list`);
-    if (info.isDirectory()) return listImages(input).map((name) => join(input, name));
-    return /\.(txt|lst)$/i.test(input) ? readListFile(input) : [input];
+    const kind = kindOfPath(input);
+    if (!kind) throw new MissingDataError("ImageMissing", `${input}: no such image, folder or list`);
+    if (kind === "folder") return listImages(input).map((name) => join(input, name));
+    return /\.(txt|lst)$/i.test(input) ? listed(input, progress) : [input];
   });
   if (paths.length === 0) throw new UsageError("NoImages", "extract: expected image files, folders or lists");
+  for (const line of duplicateWarning(
+    paths,
+    "photos",
+    paths.map((path) => resolve(path)),
+  ))
+    progress.warn(line);
   return paths;
+}
+
+function listed(list: string, progress: Progress): string[] {
+  const folders = [".", dirname(list)];
+  const { names, warnings, notes } = readListFile(list, "", isThereAsWritten(folders));
+  for (const line of notes) progress.note(line);
+  for (const line of warnings) progress.warn(line);
+  const paths = resolveNames(names, folders);
+  // As the list has it where that leads to the photo.
+  return names.map((name, i) => (resolve(name) === paths[i] ? name : relative(".", paths[i])));
 }
 
 type Metadata = Record<string, string>;

@@ -45,7 +45,7 @@ export interface InitOptions {
 /** Writes the checkpoint. @throws UsageError, MissingDataError, FileFormatError naming a photo, NumericError, DeviceError */
 export async function initModel(options: InitOptions, choice: DeviceChoice): Promise<{ photos: number }> {
   const { out, progress, signal, seed } = options;
-  const paths = findImages(options.inputs);
+  const paths = findImages(options.inputs, progress);
   if (paths.length > MOST_PHOTOS)
     throw new UsageError("TooManyPhotos", `init: expected at most ${MOST_PHOTOS} photos, got ${paths.length}`);
   const trunk = options.trunk === undefined ? undefined : givenTrunk(options.trunk, options);

@@ -1,10 +1,12 @@
 /** @file The public test sets by name: Oxford and Paris, revisited and old, and the million distractors. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { judgementWarnings, readBoxes, readJudgements, selfMatchWarning } from "./ground-truth.js";
+import { readBoxes, readJudgements } from "./ground-truth.js";
 import { duplicateWarning, readListFile } from "./list-file.js";
+import { judgementWarnings, selfMatchWarning, unusedRecordKeys } from "./oddities.js";
+import { isThereAsWritten } from "./photo-names.js";
 import type { Dataset, DatasetQuery, OldRecord } from "./types.js";
-import { readDescription } from "./values.js";
+import { type Field, readDescription } from "./values.js";
 
 /** Published numbers of database and query images. */
 const published: Readonly<Record<string, readonly [images: number, queries: number]>> = {
@@ -34,18 +36,23 @@ export function readBenchmark(root: string, name: string): Dataset {
   const judgements = readJudgements(gnd, imageNames.length);
   if (judgements.records.length !== queryNames.length)
     gnd.fail(`as many records as qimlist (${queryNames.length}), got ${judgements.records.length}`);
-  const boxes = readBoxes(gnd);
+  const boxes = readBoxes(gnd, "first", queryNames);
+  const unused = unusedRecordKeys(gnd, judgements.protocol, queryNames);
   const pathOf = (image: string) => join(folder, "jpg", `${image}.jpg`);
   const base = {
     name,
     images: imageNames.map(pathOf),
     imageNames,
-    queries: queryNames.map((q, i): DatasetQuery => ({ name: q, path: pathOf(q), box: boxes?.[i] ?? null })),
+    queries: queryNames.map((q, i): DatasetQuery => ({ name: q, path: pathOf(q), box: boxes[i] })),
     warnings: [
       ...countWarning(name, imageNames.length, queryNames.length),
-      ...duplicateWarning(imageNames, file),
-      ...judgementWarnings(judgements, file),
+      ...duplicateWarning(imageNames, `${file}: imlist`),
+      ...duplicateWarning(queryNames, `${file}: qimlist`),
+      ...unused.warnings,
+      ...ignoredBoxes(gnd, queryNames),
+      ...judgementWarnings(judgements, { file, queries: queryNames, images: imageNames }),
     ],
+    notes: unused.notes,
   };
   if (judgements.protocol === "revisited") return { ...base, protocol: "revisited", groundTruth: judgements.records };
   return withSelfMatches({ ...base, protocol: "old", groundTruth: judgements.records }, judgements.records, file);
@@ -55,7 +62,19 @@ export function readBenchmark(root: string, name: string): Dataset {
 export function withSelfMatches(dataset: Dataset, records: readonly OldRecord[], file: string): Dataset {
   const indexOf = new Map(dataset.images.map((path, i) => [path, i]));
   const members = dataset.queries.map((q) => indexOf.get(q.path) ?? -1);
-  return { ...dataset, warnings: [...dataset.warnings, ...selfMatchWarning(records, members, file)] } as Dataset;
+  const queries = dataset.queries.map((q) => q.name);
+  const found = selfMatchWarning(records, members, { file, queries });
+  return { ...dataset, warnings: [...dataset.warnings, ...found] } as Dataset;
+}
+
+/** The published sets take boxes only when their first query has one; a file that differs from that is worth a word. */
+function ignoredBoxes(gnd: Field, queries: readonly string[]): string[] {
+  const records = gnd.list();
+  const boxed = records.findIndex((r) => r.has("bbx"));
+  if (boxed < 1) return [];
+  return [
+    `${gnd.file}: the box of query ${queries[boxed]} and others are not used: the first record has none (the rule of the published sets)`,
+  ];
 }
 
 function countWarning(name: string, images: number, queries: number): string[] {
@@ -70,14 +89,17 @@ function countWarning(name: string, images: number, queries: number): string[] {
 export function readDistractors(root: string): Dataset {
   const folder = join(root, "test", "revisitop1m");
   const file = join(folder, "revisitop1m.txt");
-  const imageNames = readListFile(file, "; get it with: fire-gpu download revisitop1m");
+  const jpg = join(folder, "jpg");
+  const getIt = "; get it with: fire-gpu download revisitop1m";
+  const { names: imageNames, warnings, notes } = readListFile(file, getIt, isThereAsWritten([jpg]));
   return {
     name: "revisitop1m",
     protocol: "old",
-    images: imageNames.map((n) => join(folder, "jpg", n)),
+    images: imageNames.map((n) => join(jpg, n)),
     imageNames,
     queries: [],
     groundTruth: null,
-    warnings: duplicateWarning(imageNames, file),
+    warnings: [...warnings, ...duplicateWarning(imageNames, file)],
+    notes,
   };
 }

@@ -2,13 +2,14 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { MissingDataError, UsageError } from "../../base/errors.js";
+import { systemPath } from "../../base/path-bytes.js";
 import { benchmarkNames, readBenchmark, readDistractors } from "./benchmarks.js";
-import { type ListMapping, type OwnDataset, readListMapping, readOwn, readPathPickle } from "./own.js";
+import { readListMapping, readOwn, readPathPickle } from "./own.js";
 import { trainDataset, valDataset } from "./sfm.js";
+import { checkSpec, type DatasetSpec } from "./spec.js";
 import type { Dataset } from "./types.js";
 
-/** A public set's name, a path with a "/" of a pickle of full paths, HOW's mapping, or the user's own description. */
-export type DatasetSpec = string | ListMapping | OwnDataset;
+export type { DatasetSpec } from "./spec.js";
 
 /** Sets that are known by name. */
 export const datasetNames: readonly string[] = [...benchmarkNames, "train", "val_eccv20", "revisitop1m"];
@@ -28,7 +29,7 @@ export interface LoadDatasetOptions {
  *   FileFormatError (says which entry of which file is wrong).
  */
 export async function loadDataset(spec: DatasetSpec, options: LoadDatasetOptions): Promise<Dataset> {
-  const dataset = describe(spec, options);
+  const dataset = describe(checkSpec(spec), options);
   if (options.checkFiles ?? true) await checkFiles(dataset);
   return dataset;
 }
@@ -69,7 +70,7 @@ async function checkFiles(dataset: Dataset): Promise<void> {
 
 async function isFile(path: string): Promise<boolean> {
   try {
-    return (await stat(path)).isFile();
+    return (await stat(systemPath(path))).isFile();
   } catch {
     return false;
   }

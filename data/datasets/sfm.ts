@@ -1,7 +1,8 @@
 /** @file retrieval-SfM-120k: the training set, its validation split, and the harder validation set of ECCV 2020. */
 import { join } from "node:path";
-import { readBoxes, readJudgements, selfMatchWarning } from "./ground-truth.js";
+import { readBoxes, readJudgements } from "./ground-truth.js";
 import { duplicateWarning } from "./list-file.js";
+import { judgementWarnings, selfMatchWarning } from "./oddities.js";
 import type { Dataset, TrainingSet } from "./types.js";
 import { Field, readDescription } from "./values.js";
 
@@ -98,14 +99,20 @@ export function valDataset(root: string): Dataset {
   if (judgements.records.length !== members.length)
     gnd.fail(`as many records as qidx (${members.length}), got ${judgements.records.length}`);
   const images = cidPaths(cids, folder);
-  const boxes = readBoxes(gnd);
+  const queries = members.map((q) => cids[q]);
+  const boxes = readBoxes(gnd, "first", queries);
+  const judged = { file, queries, images: cids };
   return {
     name: "val_eccv20",
     protocol: "old",
     images,
     imageNames: cids,
-    queries: members.map((q, i) => ({ name: cids[q], path: images[q], box: boxes?.[i] ?? null })),
+    queries: members.map((q, i) => ({ name: cids[q], path: images[q], box: boxes[i] })),
     groundTruth: judgements.records,
-    warnings: [...duplicateWarning(cids, file), ...selfMatchWarning(judgements.records, members, file)],
+    warnings: [
+      ...duplicateWarning(cids, file),
+      ...judgementWarnings(judgements, judged),
+      ...selfMatchWarning(judgements.records, members, judged),
+    ],
   };
 }

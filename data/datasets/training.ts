@@ -1,10 +1,10 @@
 /** @file Training sets by name or by the user's description: photos, their clusters, and query–positive pairs. */
 import { dirname, join, resolve } from "node:path";
 import { FileFormatError, MissingDataError, UsageError } from "../../base/errors.js";
-import { decodeName } from "../../base/path-bytes.js";
-import { readRegular } from "../../base/regular-file.js";
-import { isFolder, listImages, resolveNames } from "./folder.js";
+import { isFolder, listImages } from "./folder.js";
+import { readLabelTable } from "./label-table.js";
 import { duplicateWarning } from "./list-file.js";
+import { resolveNames } from "./photo-names.js";
 import { readSfm, readTrainingSplit } from "./sfm.js";
 import type { TrainingSet } from "./types.js";
 import { readDescription } from "./values.js";
@@ -41,7 +41,7 @@ export function loadTrainingSet(spec: string | OwnTrainingSet, options: Training
       `data: no training set ${JSON.stringify(spec)}; known are ${trainingSetNames.join(", ")}, or {name, images: FOLDER or CSV}`,
     );
   const images = resolve(options.base ?? ".", spec.images);
-  return isFolder(images) ? readClassFolders(spec.name, images) : readCsv(spec.name, images);
+  return isFolder(images) ? readClassFolders(spec.name, images) : readTable(spec.name, images);
 }
 
 /** Google Landmarks 2018 as SOLAR prepares it: db_gl18.pkl, photos `jpg/<id>.jpg` (gl18.md section 4). */
@@ -63,40 +63,45 @@ function readClassFolders(name: string, folder: string): TrainingSet {
   return fromLabels(
     name,
     images.map((image) => join(folder, image)),
-    images.map((image) => image.slice(0, image.indexOf("/"))),
-    [],
+    images.map(classOf),
+    nestedClasses(images, folder),
   );
 }
 
-/** Columns image and cluster, by the header's names or else the first two; photos relative to the file's folder. */
-function readCsv(name: string, file: string): TrainingSet {
-  const howToGet = "; expected a folder of classes or a CSV file";
-  const text = decodeName(readRegular(file, { code: "DatasetMissing", howToGet }));
-  const rows = text
-    .replace(/^\uFEFF/, "")
-    .split(/\r?\n/)
-    .filter((line) => line.trim() !== "")
-    .map((line) => line.split(",").map((cell) => cell.trim().replace(/^"(.*)"$/, "$1")));
-  const header = rows[0]?.map((cell) => cell.toLowerCase()) ?? [];
-  const named = header.includes("image") && header.includes("cluster");
-  const [image, cluster] = named ? [header.indexOf("image"), header.indexOf("cluster")] : [0, 1];
-  const body = named ? rows.slice(1) : rows;
-  if (body.length === 0)
-    throw new FileFormatError("MalformedFile", file, "expected rows image,cluster; the file has none");
-  const bad = body.findIndex((row) => !row[image] || !row[cluster]);
-  if (bad >= 0)
-    throw new FileFormatError(
-      "MalformedFile",
-      file,
-      `row ${bad + 1 + (named ? 1 : 0)}: expected image,cluster, got ${JSON.stringify(body[bad].join(","))}`,
-    );
-  const names = body.map((row) => row[image]);
-  return fromLabels(
-    name,
-    resolveNames(names, [dirname(file)]),
-    body.map((row) => row[cluster]),
-    duplicateWarning(names, file),
-  );
+const classOf = (image: string) => image.slice(0, image.indexOf("/"));
+
+/** A class may have subfolders; where several hold photos, they may have been meant as classes of their own. */
+function nestedClasses(images: readonly string[], folder: string): string[] {
+  const parents = new Map<string, Set<string>>();
+  for (const image of images) {
+    const seen = parents.get(classOf(image)) ?? new Set();
+    parents.set(classOf(image), seen.add(dirname(image)));
+  }
+  const nested = [...parents].filter(([, folders]) => folders.size > 1);
+  if (nested.length === 0) return [];
+  const [name, folders] = nested[0];
+  const which = [...folders].slice(0, 2).join(" and ");
+  return [
+    `${folder}: ${nested.length} of ${parents.size} classes have photos in several subfolders, which count as one class (the first is ${name}: ${which})`,
+  ];
+}
+
+/** A CSV file with the columns image, cluster; photos relative to the file's folder. */
+function readTable(name: string, file: string): TrainingSet {
+  const rows = readLabelTable(file);
+  const names = rows.map((row) => row.image);
+  const paths = resolveNames(names, [dirname(file)]);
+  const first = new Map<string, number>();
+  for (const [i, { image, cluster, line }] of rows.entries()) {
+    const before = rows[first.get(paths[i]) ?? i];
+    if (before.cluster !== cluster) {
+      const detail = `line ${line}: ${image} is of cluster ${cluster} here and of ${before.cluster} on line ${before.line}`;
+      throw new FileFormatError("MalformedFile", file, detail);
+    }
+    if (!first.has(paths[i])) first.set(paths[i], i);
+  }
+  const labels = rows.map((row) => row.cluster);
+  return fromLabels(name, paths, labels, duplicateWarning(names, file, paths));
 }
 
 /**

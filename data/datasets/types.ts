@@ -31,6 +31,8 @@ interface DatasetBase {
   readonly queries: readonly DatasetQuery[];
   /** What looked odd but does not prevent the use, one sentence each; for the user's eyes. */
   readonly warnings: readonly string[];
+  /** What was passed over and need not worry anybody (comments of a list, keys that are not used), one sentence each. */
+  readonly notes?: readonly string[];
 }
 
 /** A database, its queries, and who is right; `groundTruth` has one record a query, or is null where nobody judged. */

@@ -66,7 +66,11 @@ export class Field {
   }
 
   private numeric(): (number | bigint)[] {
-    const v = isTensor(this.value) ? Array.from(this.value.data) : this.value;
+    const { value } = this;
+    // A mask is no list of indices, and halves are kept as their bits.
+    if (isTensor(value) && (value.shape.length !== 1 || /^(BOOL|F16|BF16)$/.test(value.dtype)))
+      this.fail(`a list of numbers, got ${kindOf(value)}`);
+    const v = isTensor(value) ? Array.from(value.data) : value;
     if (!Array.isArray(v)) this.fail(`a list of numbers, got ${kindOf(this.value)}`);
     const bad = v.findIndex((x) => typeof x !== "number" && typeof x !== "bigint");
     if (bad >= 0) this.fail(`numbers, got ${kindOf(v[bad])} at [${bad}]`);
@@ -101,7 +105,7 @@ function isMapping(v: unknown): v is Record<string, unknown> {
   return typeof v === "object" && v !== null && !Array.isArray(v) && !isTensor(v) && !(v instanceof Map);
 }
 
-function isTensor(v: unknown): v is { shape: readonly number[]; data: ArrayLike<number | bigint> } {
+function isTensor(v: unknown): v is { dtype: string; shape: readonly number[]; data: ArrayLike<number | bigint> } {
   return typeof v === "object" && v !== null && "shape" in v && "data" in v && Array.isArray(v.shape);
 }
 
@@ -109,7 +113,9 @@ function kindOf(v: unknown): string {
   if (v === undefined) return "nothing";
   if (v === null) return "null";
   if (Array.isArray(v)) return "a list";
-  if (isTensor(v)) return `an array of shape [${v.shape.join(", ")}]`;
+  if (isTensor(v)) return `${v.dtype === "BOOL" ? "a mask" : `an array ${v.dtype}`} of shape [${v.shape.join(", ")}]`;
+  if (v instanceof Uint8Array) return "bytes";
+  if (v instanceof Set) return "a set";
   if (typeof v === "object") return "a mapping";
   return typeof v === "string" ? `the text ${JSON.stringify(v)}` : `${typeof v} ${String(v)}`;
 }

@@ -149,7 +149,7 @@ function describedPhotos(
 
 function placementOf(asset: ArchiveAsset, root: string): Placement {
   if (asset.placement !== "listed") return { kind: asset.placement };
-  return { kind: "listed", names: new Set(readListFile(join(root, "test/revisitop1m/revisitop1m.txt"))) };
+  return { kind: "listed", names: new Set(readListFile(join(root, "test/revisitop1m/revisitop1m.txt")).names) };
 }
 
 /** Relative, so that a data root can be moved. A folder of photos that is there already stays. */

@@ -18,6 +18,7 @@ export async function titled(session: Session, what: string, run: () => Promise<
 /** The line before a data set, and what is odd about it. */
 export function announce(session: Session, dataset: Dataset): void {
   session.log.note(`Evaluating '${datasetLabel(dataset)}'`);
+  for (const note of dataset.notes ?? []) session.log.note(note);
   for (const warning of dataset.warnings) session.log.warn(warning);
 }
 

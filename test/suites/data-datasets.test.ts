@@ -66,12 +66,14 @@ test("a benchmark has paths, boxes and records; without gnd.pkl its JSON is read
   assert.match(set.warnings.join(), /expected 4993 images and 70 queries, the file has 3 and 2/);
 });
 
-test("boxes count only when the first record has one", async () => {
+test("boxes of a published set count only when the first record has one", async () => {
   benchmark("oxford5k", description([old, { ...old, bbx: [0, 0, 5, 5] }]));
+  const set = await load("oxford5k");
   assert.equal(
-    (await load("oxford5k")).queries.map((q) => q.box),
+    set.queries.map((q) => q.box),
     [null, null],
   );
+  assert.match(set.warnings.join(), /the box of query r and others are not used/);
 });
 
 test("a wrong entry is named by record, key and place", async () => {
@@ -83,8 +85,8 @@ test("a wrong entry is named by record, key and place", async () => {
     [description([old, { junk: [0] }]), /gnd\[1\]: expected a mapping with ok/],
     [description([old]), /gnd: expected as many records as qimlist \(2\), got 1/],
     [description([]), /gnd: expected at least one record/],
-    [description([{ ...old, bbx: [5, 0, 5, 9] }, old]), /gnd\[0\]\.bbx: expected a box x1 < x2/],
-    [description([{ ...old, bbx: [5, 0, 9] }, old]), /gnd\[0\]\.bbx: expected a box of 4 numbers/],
+    [description([{ ...old, bbx: [5, 0, 5, 9] }, old]), /gnd\[0\]\.bbx \(query q\): expected a box x1 < x2/],
+    [description([{ ...old, bbx: [5, 0, 9] }, old]), /gnd\[0\]\.bbx \(query q\): expected a box of 4 numbers/],
     [{ ...description([old, old]), imlist: [] }, /imlist: expected at least one image/],
     [{ ...description([old, old]), imlist: ["a", 5] }, /imlist\[1\]: expected text, got number 5/],
     [{ qimlist: [], gnd: [] }, /imlist: expected a list, got nothing/],
@@ -187,26 +189,18 @@ test("an own folder is listed in one order, by extension or content, without hid
   assert.equal([set.queries, set.groundTruth], [[], null]);
   mkdirSync(join(root, "nothing"));
   assert.match(await complaint(load({ name: "x", images: "nothing" }), MissingDataError), /no images in this folder/);
-  assert.match(await complaint(load({ name: "x", images: "nowhere" }), MissingDataError), /nowhere: no such file/);
-  assert.match(await complaint(load({ name: "x" }), UsageError), /expected images: FOLDER or LIST, or a gnd/);
-});
-
-test("names of a gnd are found with or without extension and subfolder", async () => {
-  for (const name of ["own/pics/x/one.png", "own/pics/two.jpg", "own/q/query.webp"]) put(name);
-  put("own/gnd.json", { imlist: ["one", "sub/two"], qimlist: ["query"], gnd: [{ ok: [0] }] });
-  const spec = { name: "own", images: "own/pics/x", gnd: "own/gnd.json", queries: "own/q" };
-  const set = await load(spec);
-  assert.is(set.images[0], join(root, "own/pics/x/one.png"));
-  assert.is(set.images[1], join(root, "own/pics/x/sub/two.jpg"), "not found: where it is expected");
-  assert.is((await load({ ...spec, images: "own/pics" })).images[1], join(root, "own/pics/two.jpg"));
-  assert.is(set.queries[0].path, join(root, "own/q/query.webp"));
-  assert.match(await complaint(load(spec, true), MissingDataError), /own: 1 of 3 photos are missing, .*two\.jpg$/);
+  assert.match(
+    await complaint(load({ name: "x", images: "nowhere" }), MissingDataError),
+    /nowhere: no such folder or list/,
+  );
+  assert.match(await complaint(load({ name: "x" }), UsageError), /expected either images or gnd/);
 });
 
 test("queries may be a folder, a list or written out, and must fit the records", async () => {
   put("own/records.json", [{ ok: [1], bbx: [0, 0, 4, 4] }]);
   put("own/q.txt", "q/query.webp\n");
   const spec = { name: "own", images: "mine", gnd: "own/records.json" };
+  for (const name of ["own/pics/x/one.png", "own/pics/two.jpg", "own/q/query.webp"]) put(name);
   const list = await load({ ...spec, queries: "own/q.txt" });
   assert.equal(list.queries[0], { name: "q/query.webp", path: join(root, "own/q/query.webp"), box: [0, 0, 4, 4] });
   assert.is((await load({ ...spec, queries: "own/q" })).queries[0].name, "query.webp");
@@ -266,7 +260,7 @@ test("training sets come from GL18's description, class folders and CSV", () => 
 
   const failing = (images: string) => () => loadTrainingSet({ name: "own", images }, { root, base: root });
   put("short.csv", "image,cluster\na.jpg\n");
-  assert.throws(failing("short.csv"), /row 2: expected image,cluster, got "a.jpg"/);
+  assert.throws(failing("short.csv"), /line 2: expected 2 cells as in the header, got 1 in "a.jpg"/);
   put("alone.csv", "a,1\nb,2\n");
   assert.throws(failing("alone.csv"), /clusters of two photos or more/);
   put("one.csv", "a,1\nb,1\n");

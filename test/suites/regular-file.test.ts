@@ -133,7 +133,7 @@ test("a file whose name is no UTF-8 is opened, also from a list", async () => {
     .find((n) => n.startsWith("caf"));
   assert.is(readRegularText(join(folder, listed as string)), "inside\n");
   writeFileSync(at("list.txt"), Buffer.concat([name, Buffer.from("\nplain\n")]));
-  const [first] = readListFile(at("list.txt"));
+  const [first] = readListFile(at("list.txt")).names;
   assert.equal(await readRegularAsync(join(folder, first)), Buffer.from("inside\n"));
 });
 
