@@ -29,16 +29,16 @@ export interface LitParams {
   readonly T: number;
   /** Templates. */
   readonly N: number;
-  /** Dimension of templates and super-features, a multiple of 8. */
+  /** Dimension of templates and super-features. Their tensors have it padded to four. */
   readonly dim: number;
 }
 
-const LAYER_NORM = { epsilon: 1e-5 };
+const LAYER_NORM_EPSILON = 1e-5;
 const ATTENTION_EPSILON = 1e-8;
 
 /** Of n images, an image's rows together. */
 export type LitResult = {
-  /** Super-features [n·N, dim]. */
+  /** Super-features [n·N, dim padded to 4]. */
   readonly superFeatures: Tensor;
   /** Attention of the last iteration [n·N, locations padded to 4], before the division by its sums over locations. */
   readonly attention: Tensor;
@@ -59,7 +59,7 @@ export type LitMaps = {
   readonly values: Tensor;
 };
 
-type Norm = readonly [weight: { readonly tensor: Tensor }, bias: { readonly tensor: Tensor }];
+type Norm = readonly [weight: { readonly tensor: Tensor }, bias: { readonly tensor: Tensor }, columns: number];
 
 export class Lit {
   private readonly templates: { readonly tensor: Tensor };
@@ -75,22 +75,24 @@ export class Lit {
     inputDim: number,
   ) {
     const { T, N, dim: D } = params;
-    if (!(T >= 1 && N >= 1 && D % 8 === 0 && inputDim % 4 === 0))
+    if (![T, N, D - 1, inputDim].every((v) => Number.isInteger(v) && v >= 1))
       throw new UsageError(
         "BAD_LIT",
-        `nets: lit — expected T and N of at least 1, dim a multiple of 8, input a multiple of 4, got T ${T}, N ${N}, dim ${D}, input ${inputDim}`,
+        `nets: lit — expected whole numbers, T, N and input of at least 1, dim of at least 2, got T ${T}, N ${N}, dim ${D}, input ${inputDim}`,
       );
+    const hidden = Math.floor(D / 2);
     const norm = (name: string, size: number): Norm => [
-      store.tensor(`${name}.weight`, [size]),
-      store.tensor(`${name}.bias`, [size]),
+      store.rows(`${name}.weight`, [size]),
+      store.rows(`${name}.bias`, [size]),
+      size,
     ];
-    this.templates = store.tensor("templates_init", [1, N, D], [N, D]);
+    this.templates = store.rows("templates_init", [1, N, D]);
     this.query = new Linear(store, "project_q", [D, D], { bias: false });
     this.key = new Linear(store, "project_k", [D, inputDim], { bias: false });
     this.value = new Linear(store, "project_v", [D, inputDim], { bias: false });
     this.mlp = [
-      new Linear(store, "mlp.0", [D / 2, D], { bias: true }),
-      new Linear(store, "mlp.2", [D, D / 2], { bias: true }),
+      new Linear(store, "mlp.0", [hidden, D], { bias: true }),
+      new Linear(store, "mlp.2", [D, hidden], { bias: true }),
     ];
     this.norms = {
       inputs: norm("norm_inputs", inputDim),
@@ -105,7 +107,7 @@ export class Lit {
     return { superFeatures, ...attended[0] };
   }
 
-  /** What the templates will read of n images of one size, from feature map rows [n·L, inputDim]. */
+  /** What the templates will read of n images of one size, from feature map rows [n·L, inputDim padded to 4]. */
   read(exec: Exec, locations: Tensor, images = 1): LitMaps {
     const L = locations.shape[0] / images;
     return { images, locations: L, ...this.keysAndValues(exec, locations, images) };
@@ -116,7 +118,7 @@ export class Lit {
     const { device } = exec;
     const { N, dim } = this.params;
     return device.scope(() => {
-      if (device.canBindAt(4 * N * dim)) return this.rounds(exec, maps).superFeatures;
+      if (device.canBindAt(4 * N * pad4(dim))) return this.rounds(exec, maps).superFeatures;
       // their templates cannot be bound apart
       return concatRows(
         device,
@@ -171,7 +173,7 @@ export class Lit {
       exec.release(logits);
       const attentionSums = exec.run(rowSum, [attention], { epsilon: 0 });
       // a template may get next to nothing of every location: halves would make that nothing
-      const update = exec.device.exact(() => matmulEach(exec, attention, values, D));
+      const update = exec.device.exact(() => matmulEach(exec, attention, values, pad4(D)));
       const updated = exec.run(divideRows, [update, attentionSums, own(before)], {});
       exec.release(update);
       first += images * N;
@@ -186,12 +188,13 @@ export class Lit {
 
   /** Bytes of the largest tensor for an image of so many locations. */
   largestBytes(locations: number): number {
-    const { N, dim } = this.params;
+    const { N } = this.params;
+    const dim = pad4(this.params.dim);
     return 4 * Math.max(pad4(locations) * Math.max(N, dim), Math.ceil(locations / PANEL) * PANEL * dim, N * dim);
   }
 
   private keysAndValues(exec: Exec, locations: Tensor, images: number): Pick<LitMaps, "keys" | "values"> {
-    const D = this.params.dim;
+    const D = pad4(this.params.dim);
     const L = locations.shape[0] / images;
     return exec.device.scope(() => {
       const x = this.norm(exec, "inputs", locations);
@@ -214,8 +217,8 @@ export class Lit {
   }
 
   private norm(exec: Exec, which: keyof typeof this.norms, rows: Tensor): Tensor {
-    const [weight, bias] = this.norms[which];
-    return exec.run(layerNorm, [rows, weight.tensor, bias.tensor], LAYER_NORM);
+    const [weight, bias, columns] = this.norms[which];
+    return exec.run(layerNorm, [rows, weight.tensor, bias.tensor], { epsilon: LAYER_NORM_EPSILON, columns });
   }
 }
 

@@ -226,9 +226,14 @@ class SeededStore implements WeightStore {
     return this.inner.linear(name, shape, bias);
   }
 
-  tensor(name: string, shape: readonly number[], as?: readonly number[]): { readonly tensor: Tensor } {
+  tensor(name: string, shape: readonly number[]): { readonly tensor: Tensor } {
     this.make(name, () => this.heTensor(this.prefix + name, shape));
-    return this.inner.tensor(name, shape, as);
+    return this.inner.tensor(name, shape);
+  }
+
+  rows(name: string, shape: readonly number[]): { readonly tensor: Tensor } {
+    this.make(name, () => this.heTensor(this.prefix + name, shape));
+    return this.inner.rows(name, shape);
   }
 
   free(): void {

@@ -3,8 +3,9 @@
  * parameters at every optimiser step (nets/train/training-store.ts). Layers are the same for both.
  */
 import type { Device } from "../engine/device.js";
-import { pad4, run } from "../engine/op.js";
+import { pad4, run, size } from "../engine/op.js";
 import { oihw, type PackAttrs, packPanels, rightTransposed } from "../engine/ops/pack.js";
+import { padRows } from "../engine/ops/pad-rows.js";
 import type { Tensor } from "../engine/tensor.js";
 import type { State } from "./state.js";
 
@@ -27,8 +28,10 @@ export interface WeightStore {
   convBN(conv: string, bn: string, shape: readonly [number, number, number, number]): Packed;
   /** A linear layer or 1×1 convolution whose weight has the given stored shape; output columns padded to four. */
   linear(name: string, shape: readonly number[], bias: boolean): Packed;
-  /** A plain tensor, under another shape than stored where `as` is given. */
-  tensor(name: string, shape: readonly number[], as?: readonly number[]): { readonly tensor: Tensor };
+  /** A plain tensor as it is stored. */
+  tensor(name: string, shape: readonly number[]): { readonly tensor: Tensor };
+  /** A tensor as rows [R, C]: its last dimension is C, which is padded to a multiple of four by zeros. */
+  rows(name: string, shape: readonly number[]): { readonly tensor: Tensor };
   /** Frees everything that was made from this store and those below it. */
   free(): void;
 }
@@ -80,8 +83,14 @@ export class InferenceStore implements WeightStore {
     return { weights, bias: this.own(this.device.upload(padded, [padded.length], name)) };
   }
 
-  tensor(name: string, shape: readonly number[], as = shape): { readonly tensor: Tensor } {
-    return { tensor: this.own(this.device.upload(this.state.get(name, shape), as, name)) };
+  tensor(name: string, shape: readonly number[]): { readonly tensor: Tensor } {
+    return { tensor: this.own(this.device.upload(this.state.get(name, shape), shape, name)) };
+  }
+
+  rows(name: string, shape: readonly number[]): { readonly tensor: Tensor } {
+    const { tensor } = this.tensor(name, shape);
+    const rows = tensor.view(asRows(shape));
+    return { tensor: rows.shape[1] % 4 === 0 ? rows : this.own(run(this.device, padRows, [rows], {})) };
   }
 
   free(): void {
@@ -99,4 +108,10 @@ export class InferenceStore implements WeightStore {
     this.owned.push(tensor);
     return tensor;
   }
+}
+
+/** [R, C] of a tensor whose last dimension is C. */
+export function asRows(shape: readonly number[]): [rows: number, columns: number] {
+  const C = shape.at(-1) ?? 1;
+  return [size(shape) / C, C];
 }

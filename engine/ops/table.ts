@@ -10,6 +10,7 @@ import { l2Normalise } from "./l2-normalise.js";
 import { layerNorm } from "./layer-norm.js";
 import { normalise } from "./normalise.js";
 import { packPanels } from "./pack.js";
+import { padRows } from "./pad-rows.js";
 import { averagePool, maxPool } from "./pool.js";
 import { mac, regionSum, spoc } from "./region-pool.js";
 import { repeatRows } from "./repeat-rows.js";
@@ -34,6 +35,7 @@ export const ops = {
   maxPool,
   normalise,
   packPanels,
+  padRows,
   regionSum,
   repeatRows,
   resize,

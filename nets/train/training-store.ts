@@ -9,10 +9,11 @@ import type { Exec } from "../../engine/exec.js";
 import { pad4 } from "../../engine/op.js";
 import { foldBias, foldWeight } from "../../engine/ops/fold.js";
 import { oihw, packPanels, rightTransposed } from "../../engine/ops/pack.js";
+import { padRows } from "../../engine/ops/pad-rows.js";
 import { type Gradients, Tape } from "../../engine/tape.js";
 import type { Tensor } from "../../engine/tensor.js";
 import type { State } from "../state.js";
-import { BN_EPSILON, type Packed, type WeightStore } from "../weight-store.js";
+import { asRows, BN_EPSILON, type Packed, type WeightStore } from "../weight-store.js";
 
 /** A learned tensor on the device. `count` values are the parameter's, the rest (padding of biases) zeros. */
 export interface Parameter {
@@ -84,10 +85,25 @@ export class TrainingStore implements WeightStore {
     }, true);
   }
 
-  tensor(name: string, shape: readonly number[], as = shape): { readonly tensor: Tensor } {
-    const tensor = this.parameter(name, shape).reshape(as);
+  tensor(name: string, shape: readonly number[]): { readonly tensor: Tensor } {
+    const tensor = this.parameter(name, shape);
     this.shared.leaves.push(() => [tensor]);
     return { tensor };
+  }
+
+  rows(name: string, shape: readonly number[]): { readonly tensor: Tensor } {
+    const [R, C] = asRows(shape);
+    if (C % 4 === 0) {
+      const { tensor } = this.tensor(name, shape);
+      return { tensor: tensor.reshape([R, C]) };
+    }
+    const stored = this.parameter(name, shape).reshape([R, C]);
+    const padded = {} as { tensor: Tensor };
+    this.shared.recipes.push((exec) => {
+      padded.tensor = exec.run(padRows, [stored], {});
+    });
+    this.shared.leaves.push(() => [padded.tensor]);
+    return padded;
   }
 
   /** Derives the kernels' tensors from the present parameters. To be called first, and after each step. */

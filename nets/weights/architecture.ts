@@ -99,6 +99,10 @@ class RecordingStore implements WeightStore {
     return nobody;
   }
 
+  rows(name: string, shape: readonly number[]): ReturnType<WeightStore["tensor"]> {
+    return this.tensor(name, shape);
+  }
+
   free(): void {}
 
   private note(name: string, shape: readonly number[], role: TensorRole): void {

@@ -205,6 +205,14 @@ export const opCases: readonly OpCase[] = [
     ],
     nmse: 1e-9,
   },
+  {
+    op: "layerNorm",
+    title: "rows of 26 padded to 28",
+    attrs: { epsilon: 1e-5, columns: 26 },
+    inputs: () => [values([9, 28], 1, 3), values([28], 2), values([28], 3)],
+  },
+  { op: "padRows", title: "of 26", attrs: {}, inputs: () => [values([7, 26], 1)] },
+  { op: "padRows", title: "of 5", attrs: {}, inputs: () => [values([3, 5], 1)] },
   { op: "repeatRows", title: "for 3 images", attrs: { times: 3 }, inputs: () => [values([5, 12], 1)] },
   {
     op: "rowNorm",
