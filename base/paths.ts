@@ -1,6 +1,5 @@
 /** @file Where the package's own files are, from source or from dist. */
 import { existsSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -17,9 +16,4 @@ export function packageRoot(): string {
   }
   root = dir;
   return dir;
-}
-
-/** Per-user cache folder (drivers, tuning): $FIRE_GPU_CACHE, else $XDG_CACHE_HOME/fire-gpu, else ~/.cache/fire-gpu. */
-export function cacheFolder(): string {
-  return process.env.FIRE_GPU_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "fire-gpu");
 }

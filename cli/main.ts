@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
+import { cacheRemark } from "../base/cache-folder.js";
 import { packageRoot } from "../base/paths.js";
 import { expandShortOptions } from "./argv.js";
 import { benchCommand } from "./bench.js";
@@ -48,6 +49,10 @@ const commands = [
   tuneCommand(),
 ];
 for (const command of commands) program.addCommand(command);
+program.hook("preAction", () => {
+  const remark = cacheRemark();
+  if (remark) process.stderr.write(`warning: ${remark}\n`);
+});
 quiet(program);
 
 try {

@@ -4,6 +4,7 @@
  * pumped by a setImmediate loop that would burn a core; errors nobody handles are printed on stdout.
  */
 import { create, globals } from "webgpu";
+import { dropRelativeFolders } from "../base/cache-folder.js";
 import { askForWideVectors } from "./mesa.js";
 
 const kept: GPU[] = [];
@@ -11,6 +12,7 @@ Object.assign(globalThis, globals);
 
 /** A WebGPU instance. `flags` are Dawn's, for example `enable-dawn-features=allow_unsafe_apis`. */
 export function createInstance(flags: readonly string[]): GPU {
+  dropRelativeFolders();
   askForWideVectors();
   const gpu = create([...flags]) as GPU;
   kept.push(gpu);

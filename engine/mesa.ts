@@ -6,7 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { cacheFolder } from "../base/paths.js";
+import { absoluteFolder, executableCache } from "../base/cache-folder.js";
 
 /** What LLVM uses for vectors of sixteen. */
 const NEEDED = ["avx512f", "avx512bw", "avx512dq", "avx512vl"];
@@ -17,7 +17,7 @@ let asked = false;
 export function askForWideVectors(): void {
   if (asked || process.platform !== "linux" || process.arch !== "x64") return;
   asked = true;
-  Object.assign(process.env, settingsFor(process.env, processorFlags(), cacheFolder()));
+  Object.assign(process.env, settingsFor(process.env, processorFlags(), executableCache()));
 }
 
 /** Whether code of sixteen lanes runs here. */
@@ -34,7 +34,7 @@ export function settingsFor(
   const width = env.LP_NATIVE_VECTOR_WIDTH || (hasWideVectors(flags) ? "512" : "");
   if (!width || width === "256") return {};
   const folder = `mesa-${width}`;
-  const given = env.MESA_SHADER_CACHE_DIR;
+  const given = absoluteFolder(env.MESA_SHADER_CACHE_DIR);
   return {
     LP_NATIVE_VECTOR_WIDTH: width,
     // a process that one of ours started has its folder already

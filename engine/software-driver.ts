@@ -1,13 +1,25 @@
 /**
  * @file The Vulkan driver that fire-gpu brings where the machine has none: SwiftShader from `@sparticuz/chromium`
- * (bin/swiftshader.tar.br), unpacked once into the cache folder and checked by hash, then loaded into this process.
+ * (bin/swiftshader.tar.br), unpacked once into a folder of this user alone and compared with what the package holds, then
+ * loaded into this process.
  */
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { brotliDecompressSync } from "node:zlib";
-import { cacheFolder } from "../base/paths.js";
+import { executableCache, privateFolder } from "../base/cache-folder.js";
+import { sha256 } from "../base/hash.js";
+import { isPrivateFile, isPrivateFolder } from "../base/private-folder.js";
 
 const LOADER = "libvulkan.so.1";
 const DRIVER = "libvk_swiftshader.so";
@@ -42,59 +54,107 @@ function untar(tar: Buffer): Map<string, Buffer> {
   return files;
 }
 
-const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+/** What an unpacked driver consists of, beside the manifest that names it. */
+const LIBRARIES = [LOADER, DRIVER];
+const MANIFEST = "icd.json";
 
-/** What an unpacked driver consists of. */
-const FILES = [LOADER, DRIVER, "icd.json"];
-/** File with their checksums, written last. */
-const SEAL = "sha256.json";
+/**
+ * SHA-256 of the libraries in the archive of @sparticuz/chromium 147.0.0, the version of package.json, by that of the archive.
+ * Sums that lay beside the unpacked files would vouch for whatever somebody had put there.
+ */
+const KNOWN_SUMS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  f957ea867313f9815b71dc2ed30cce301e01db4f3973fbdb31ffa5391b0ec45a: {
+    [LOADER]: "fe17a77c1f2df38d3b6a935140f746fd80aac564bb44eb3e4f6b75a504295a41",
+    [DRIVER]: "5b9e8591c7c2d1c9618c3ad485d0cdffb81f5f1ffd6a982fdb6578c2d8d3213e",
+  },
+};
 
-/** Whether a folder holds the files as they were unpacked. */
-function intact(folder: string): boolean {
+/** Another version's sums come from its own content, unpacked each time. */
+function sumsOf(archive: Buffer, digest: string): Readonly<Record<string, string>> {
+  return KNOWN_SUMS[digest] ?? Object.fromEntries([...librariesOf(archive)].map(([name, b]) => [name, sha256(b)]));
+}
+
+function librariesOf(archive: Buffer): Map<string, Buffer> {
+  const files = untar(brotliDecompressSync(archive));
+  const libraries = new Map<string, Buffer>();
+  for (const name of LIBRARIES) {
+    const bytes = files.get(name);
+    if (!bytes) throw new Error(`the package's archive holds no ${name}`);
+    libraries.set(name, bytes);
+  }
+  return libraries;
+}
+
+function manifestFor(folder: string): string {
+  return JSON.stringify({
+    file_format_version: "1.0.0",
+    ICD: { library_path: join(folder, DRIVER), api_version: "1.1.0" },
+  });
+}
+
+/** Whether a folder that only this user can write to holds the package's libraries and the manifest that names them. */
+function intact(folder: string, sums: Readonly<Record<string, string>>): boolean {
   try {
-    const sums: Record<string, string> = JSON.parse(readFileSync(join(folder, SEAL), "utf8"));
-    return FILES.every((name) => sha256(readFileSync(join(folder, name))) === sums[name]);
+    if (!isPrivateFolder(folder) || ![...LIBRARIES, MANIFEST].every((name) => isPrivateFile(join(folder, name))))
+      return false;
+    if (readFileSync(join(folder, MANIFEST), "utf8") !== manifestFor(folder)) return false;
+    return LIBRARIES.every((name) => sha256(readFileSync(join(folder, name))) === sums[name]);
   } catch {
     // not there, or not readable: to be made again
     return false;
   }
 }
 
-/** Unpacks loader and driver unless an intact copy is there; returns their folder. */
-function unpack(packed: string): string {
+/**
+ * Unpacks loader and driver unless an intact copy is there; returns their folder.
+ * @param packed the package's archive
+ */
+export function unpackDriver(packed: string): string {
   const archive = readFileSync(packed);
-  const folder = join(cacheFolder(), "swiftshader", sha256(archive).slice(0, 16));
-  if (intact(folder)) return folder;
-  const files = untar(brotliDecompressSync(archive));
-  const temporary = `${folder}.${process.pid}.part`;
-  mkdirSync(temporary, { recursive: true });
-  const sums: Record<string, string> = {};
-  const manifest = { file_format_version: "1.0.0", ICD: { library_path: join(folder, DRIVER), api_version: "1.1.0" } };
-  files.set("icd.json", Buffer.from(JSON.stringify(manifest)));
-  for (const name of FILES) {
-    const bytes = files.get(name);
-    if (!bytes) throw new Error(`${packed} holds no ${name}`);
-    writeFileSync(join(temporary, name), bytes, { mode: 0o755 });
-    sums[name] = sha256(bytes);
+  const digest = sha256(archive);
+  const sums = sumsOf(archive, digest);
+  const folder = join(parentFolder(), digest.slice(0, 16));
+  if (intact(folder, sums)) return folder;
+  const temporary = mkdtempSync(`${folder}.`);
+  try {
+    for (const [name, bytes] of librariesOf(archive)) {
+      if (sha256(bytes) !== sums[name]) throw new Error(`${packed}: ${name} is not what this version should hold`);
+      writeFileSync(join(temporary, name), bytes, { mode: 0o700 });
+    }
+    writeFileSync(join(temporary, MANIFEST), manifestFor(folder), { mode: 0o600 });
+    install(temporary, folder, sums);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
   }
-  writeFileSync(join(temporary, SEAL), JSON.stringify(sums));
-  install(temporary, folder);
+  if (!intact(folder, sums)) throw new Error(`${folder} was changed while the driver was unpacked`);
   return folder;
 }
 
+/** The folder of unpacked drivers: in the cache, or in a private one where it would not be this user's alone. */
+function parentFolder(): string {
+  for (const cache of [executableCache(), privateFolder()]) {
+    const folder = join(cache, "swiftshader");
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const state = lstatSync(folder);
+    // one of ours that an earlier version made readable and writable as the umask had it
+    if (state.isDirectory() && state.uid === process.getuid?.()) chmodSync(folder, 0o700);
+    if (isPrivateFolder(folder)) return folder;
+  }
+  throw new Error("no folder could be made that only this user can write to");
+}
+
 /** Gives the unpacked folder its name. A copy that another process has put there meanwhile may be in use, and is kept. */
-function install(temporary: string, folder: string): void {
+function install(temporary: string, folder: string, sums: Readonly<Record<string, string>>): void {
+  // what is in the way may also be a file or a link, which a folder cannot replace by renaming
+  if (lstatSync(folder, { throwIfNoEntry: false }) && !intact(folder, sums)) {
+    const damaged = `${temporary}.damaged`;
+    renameSync(folder, damaged);
+    rmSync(damaged, { recursive: true, force: true });
+  }
   try {
     renameSync(temporary, folder);
   } catch (e) {
-    if (!existsSync(folder)) throw e;
-    if (!intact(folder)) {
-      const damaged = `${temporary}.damaged`;
-      renameSync(folder, damaged);
-      renameSync(temporary, folder);
-      rmSync(damaged, { recursive: true, force: true });
-    }
-    rmSync(temporary, { recursive: true, force: true });
+    if (!intact(folder, sums)) throw e;
   }
 }
 
@@ -106,7 +166,7 @@ export function loadSoftwareDriver(): string | undefined {
   const packed = packedDriver();
   if (!packed) return "the optional package @sparticuz/chromium, which holds a software driver, is not installed here";
   try {
-    const folder = unpack(packed);
+    const folder = unpackDriver(packed);
     process.env.VK_ICD_FILENAMES = join(folder, "icd.json");
     process.env.VK_DRIVER_FILES = process.env.VK_ICD_FILENAMES;
     try {
@@ -118,6 +178,6 @@ export function loadSoftwareDriver(): string | undefined {
     return undefined;
   } catch (e) {
     const reason = e instanceof Error ? e.message : String(e);
-    return `the packed software driver could not be loaded from ${cacheFolder()} ($FIRE_GPU_CACHE): ${reason}`;
+    return `the packed software driver could not be loaded from ${executableCache()} ($FIRE_GPU_CACHE): ${reason}`;
   }
 }

@@ -5,8 +5,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../base/atomic.js";
+import { cacheFolder } from "../../base/cache-folder.js";
 import { sha256 } from "../../base/hash.js";
-import { cacheFolder } from "../../base/paths.js";
 import type { Capabilities } from "../adapter.js";
 import { asChoices, type Choices } from "./choices.js";
 import type { Tuning } from "./measure.js";

@@ -1,5 +1,5 @@
 /** @file Opens a device for work: with the kernels that were found fastest on it, or are now. */
-import { cacheFolder } from "../../base/paths.js";
+import { cacheFolder } from "../../base/cache-folder.js";
 import type { Capabilities } from "../adapter.js";
 import { type Device, type DeviceOptions, openDevice } from "../device.js";
 import { type Choices, choicesByCapability } from "./choices.js";
