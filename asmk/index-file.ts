@@ -2,6 +2,7 @@
 import { realpathSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { FileFormatError, UsageError } from "../base/errors.js";
+import { readAll } from "../base/file-io.js";
 import { openRegularAsync } from "../base/regular-file.js";
 import {
   type Directory,
@@ -102,9 +103,7 @@ export async function openDirectory(path: string): Promise<OpenedIndex> {
   try {
     const { size, ino: inode } = stats;
     const page = new Uint8Array(160);
-    const { bytesRead } = await handle.read(page, 0, 160, 0);
-    if (bytesRead < 160)
-      throw new FileFormatError("Truncated", path, `expected a header of 160 bytes, got ${bytesRead}`);
+    await readAll(handle, page, path, 0);
     const slot = decodeHeader(page, path);
     if (slot.at + slot.length > size)
       throw new FileFormatError(
@@ -113,7 +112,7 @@ export async function openDirectory(path: string): Promise<OpenedIndex> {
         `the directory ends at ${slot.at + slot.length}, the file at ${size}`,
       );
     const bytes = new Uint8Array(slot.length);
-    await handle.read(bytes, 0, slot.length, slot.at);
+    await readAll(handle, bytes, path, slot.at);
     const directory = decodeDirectory(bytes, size, path);
     return { handle, directory, slot, size, file: { path: realpathSync(path), inode } };
   } catch (e) {

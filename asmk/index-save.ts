@@ -1,9 +1,9 @@
 /** @file Writing index files: whole and renamed into place, or extended in place (index-layout.ts). */
 import { randomUUID } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
-import { open } from "node:fs/promises";
 import { AtomicFile } from "../base/atomic.js";
 import { FileFormatError } from "../base/errors.js";
+import { flush, openToWrite, writeAll } from "../base/file-io.js";
 import { sha256 } from "../base/hash.js";
 import { type IndexNotes, type OpenedIndex, openDirectory, placeOf } from "./index-file.js";
 import {
@@ -86,24 +86,21 @@ async function append(
 ): Promise<void> {
   const start = align(present.size);
   const plan = planIndex(present.directory.id, state, notes, start, here);
-  const handle = await open(path, "r+");
+  const handle = await openToWrite(path, "r+");
   try {
     let at = start;
     await writePlan(plan, start, async (bytes) => {
-      for (let done = 0; done < bytes.length; ) {
-        const { bytesWritten } = await handle.write(bytes, done, Math.min(bytes.length - done, 1 << 30), at);
-        done += bytesWritten;
-        at += bytesWritten;
-      }
+      await writeAll(handle, bytes, path, at);
+      at += bytes.length;
     });
     // The new sections must be on the disk before the pointer to them is.
-    await handle.sync();
+    await flush(handle, path);
     if (statSync(path).ino !== present.file.inode)
       throw new FileFormatError("MalformedFile", path, "the file was replaced while it was extended; save again");
     const generation = present.slot.generation + 1;
     const slot = encodeSlot({ generation, at: plan.at, length: plan.length });
-    await handle.write(slot, 0, slot.length, slotPosition(generation));
-    await handle.sync();
+    await writeAll(handle, slot, path, slotPosition(generation));
+    await flush(handle, path);
   } finally {
     await handle.close();
   }

@@ -1,7 +1,9 @@
 /** @file Segments of an index file: read when they are needed, checked when they are read. */
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { FileFormatError } from "../base/errors.js";
+import { readAll } from "../base/file-io.js";
 import { sha256 } from "../base/hash.js";
+import { openRegularAsync } from "../base/regular-file.js";
 import type { Section, StoredSegment } from "./index-layout.js";
 import type { Segment, SegmentRef } from "./segment.js";
 
@@ -54,8 +56,8 @@ export class FileSegment implements SegmentRef {
 }
 
 async function openSame(file: OpenedFile): Promise<FileHandle> {
-  const handle = await open(file.path, "r");
-  if ((await handle.stat()).ino === file.inode) return handle;
+  const { handle, stats } = await openRegularAsync(file.path, { code: "NoIndex" });
+  if (stats.ino === file.inode) return handle;
   await handle.close();
   throw new FileFormatError("MalformedFile", file.path, "the file was replaced while it was in use; open it again");
 }
@@ -63,12 +65,7 @@ async function openSame(file: OpenedFile): Promise<FileHandle> {
 /** The bytes of a section, in a buffer of their own. @throws FileFormatError Truncated or ChecksumMismatch */
 export async function readSection(handle: FileHandle, s: Section, file: string, name: string): Promise<ArrayBuffer> {
   const bytes = new Uint8Array(s.bytes);
-  for (let done = 0; done < s.bytes; ) {
-    // one call returns at most 2 GiB
-    const { bytesRead } = await handle.read(bytes, done, Math.min(s.bytes - done, 1 << 30), s.at + done);
-    if (bytesRead === 0) throw new FileFormatError("Truncated", file, `${name} is cut off at byte ${s.at + done}`);
-    done += bytesRead;
-  }
+  await readAll(handle, bytes, file, s.at);
   if (sha256(bytes) !== s.sha256)
     throw new FileFormatError(
       "ChecksumMismatch",

@@ -3,8 +3,8 @@
  * network drive, more than 2 GiB) and call that a success; here it is repeated until all is done, and what cannot be
  * done is thrown with the name of the file.
  */
-import { readSync, writeSync } from "node:fs";
-import type { FileHandle } from "node:fs/promises";
+import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { FileFormatError, WriteError } from "./errors.js";
 import { asReadError, asWriteError } from "./system-error.js";
 
@@ -41,6 +41,32 @@ export async function writeAll(
       .catch((cause: unknown) => Promise.reject(asWriteError(file, cause)));
     if (bytesWritten === 0) throw noProgress(file, done, bytes.length);
     done += bytesWritten;
+  }
+}
+
+/** Opens a file to write in it; the caller closes it. @param flags as of `fs.open` @throws WriteError CannotWrite */
+export async function openToWrite(file: string, flags: "w" | "r+" | "wx"): Promise<FileHandle> {
+  return open(file, flags).catch((cause: unknown) => Promise.reject(asWriteError(file, cause)));
+}
+
+/** Waits until all that was written is on the disk, which may find only now that it is full. @throws WriteError CannotWrite */
+export async function flush(handle: FileHandle, file: string): Promise<void> {
+  await handle.sync().catch((cause: unknown) => Promise.reject(asWriteError(file, cause)));
+}
+
+/** To append without waiting for the reader of a FIFO. Windows lacks O_NONBLOCK. */
+const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | (constants.O_NONBLOCK ?? 0);
+
+/** Adds text to the end of a file, which is made when it is not there. @throws WriteError CannotWrite */
+export function appendText(file: string, text: string): void {
+  const fd = attempt(
+    () => openSync(file, APPEND, 0o666),
+    (cause) => asWriteError(file, cause),
+  );
+  try {
+    writeAllSync(fd, Buffer.from(text), file);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -1,7 +1,9 @@
 /** @file Everything a name stands for, fetched, checked, unpacked and linked; what is there already is left alone. */
-import { closeSync, existsSync, lstatSync, mkdirSync, openSync, readSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, lstatSync, rmSync, symlinkSync } from "node:fs";
 import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import { FileFormatError, UsageError } from "../../base/errors.js";
+import { makeFolder } from "../../base/folders.js";
+import { readHead } from "../../base/regular-file.js";
 import { readBenchmark, readDistractors } from "../datasets/benchmarks.js";
 import { readListFile } from "../datasets/list-file.js";
 import { readSfm } from "../datasets/sfm.js";
@@ -156,7 +158,7 @@ function placementOf(asset: ArchiveAsset, root: string): Placement {
 function makeLink({ path, to }: LinkAsset, root: string): void {
   const at = resolve(root, path);
   if (lstatSync(at, { throwIfNoEntry: false })) return;
-  mkdirSync(dirname(at), { recursive: true });
+  makeFolder(dirname(at));
   symlinkSync(relative(dirname(at), resolve(root, to)), at, "dir");
 }
 
@@ -188,11 +190,8 @@ const beginnings: Readonly<Record<string, readonly (readonly number[])[]>> = {
 function inspectFile(part: string, url: string, kind = extname(url)): void {
   const wanted = beginnings[kind];
   if (!wanted) return;
-  const head = new Uint8Array(16);
-  const fd = openSync(part, "r");
-  const n = readSync(fd, head, 0, 16, 0);
-  closeSync(fd);
+  const head = readHead(part, 16);
   if (wanted.some((w) => w.every((b, i) => head[i] === b))) return;
-  const text = Buffer.from(head.subarray(0, n)).toString("latin1");
+  const text = head.toString("latin1");
   throw new DownloadError("WrongContent", `${url}: not a ${kind} file, it begins with ${JSON.stringify(text)}`);
 }

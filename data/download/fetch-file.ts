@@ -3,11 +3,16 @@
  * While it is on its way, `<file>.part` holds the bytes and `<file>.part.json` what they are the beginning of.
  */
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { mkdir, open, rename } from "node:fs/promises";
+import { createReadStream, existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { FireGpuError } from "../../base/errors.js";
+import { writeFileAtomic } from "../../base/atomic.js";
+import { FireGpuError, WriteError } from "../../base/errors.js";
+import { flush, openToWrite, writeAll } from "../../base/file-io.js";
+import { besides } from "../../base/file-names.js";
+import { makeFolder } from "../../base/folders.js";
+import { asWriteError, isSystemError } from "../../base/system-error.js";
 import { HttpError, openUrl } from "./http.js";
 
 export interface FetchOptions {
@@ -46,19 +51,19 @@ interface PartNote {
  *   the signal's reason, with the part kept.
  */
 export async function fetchFile(urls: readonly string[], target: string, options: FetchOptions = {}): Promise<void> {
-  await mkdir(dirname(target), { recursive: true });
-  const part = `${target}.part`;
+  makeFolder(dirname(target));
+  const part = besides(target, ".part");
   const reasons: string[] = [];
   for (const url of urls) {
     try {
       await fetchFrom(url, part, options);
       await accept(url, part, options);
       await rename(part, target);
-      rmSync(`${part}.json`, { force: true });
+      rmSync(noteOf(part), { force: true });
       return;
     } catch (cause) {
       options.signal?.throwIfAborted();
-      if (isDiskError(cause)) throw cause;
+      if (isDiskError(cause)) throw asWriteError(target, cause);
       const reason = cause instanceof Error ? cause.message : String(cause);
       reasons.push(reason.startsWith(url) ? reason : `${url}: ${reason}`);
       if (url === urls[urls.length - 1] && cause instanceof DownloadError && reasons.length === 1) throw cause;
@@ -119,18 +124,17 @@ async function fetchOnce(url: string, part: string, options: FetchOptions): Prom
     }
   }
   const fresh: PartNote = { url, validator: validatorOf(message.headers), total };
-  const file = await open(part, begin === 0 ? "w" : "r+");
+  const file = await openToWrite(part, begin === 0 ? "w" : "r+");
   try {
-    writeFileSync(`${part}.json`, JSON.stringify(fresh));
+    writeFileAtomic(noteOf(part), JSON.stringify(fresh));
     let at = begin;
     onProgress?.(at, total);
     for await (const chunk of message as AsyncIterable<Uint8Array>) {
-      for (let from = 0; from < chunk.length; )
-        from += (await file.write(chunk, from, chunk.length - from, at + from)).bytesWritten;
+      await writeAll(file, chunk, part, at);
       at += chunk.length;
       onProgress?.(at, total);
     }
-    await file.sync();
+    await flush(file, part);
     return total === null || at === total;
   } finally {
     message.destroy();
@@ -169,16 +173,20 @@ function validatorOf(headers: { etag?: string; "last-modified"?: string }): stri
 function readNote(part: string): PartNote | null {
   if (!existsSync(part)) return null;
   try {
-    const note = JSON.parse(readFileSync(`${part}.json`, "utf8"));
+    const note = JSON.parse(readFileSync(noteOf(part), "utf8"));
     return typeof note.url === "string" ? note : null;
   } catch {
     return null;
   }
 }
 
+function noteOf(part: string): string {
+  return besides(part, ".json");
+}
+
 function discard(part: string): void {
   rmSync(part, { force: true });
-  rmSync(`${part}.json`, { force: true });
+  rmSync(noteOf(part), { force: true });
 }
 
 function sizeOf(path: string): number {
@@ -191,6 +199,6 @@ function wholeNumber(text: string | undefined): number | null {
 
 /** A full disk or a folder without permission is not the server's fault: no other address helps. */
 function isDiskError(e: unknown): boolean {
-  const code = (e as NodeJS.ErrnoException)?.code;
-  return code !== undefined && ["ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS", "EISDIR"].includes(code);
+  if (e instanceof WriteError) return true;
+  return isSystemError(e) && ["ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS", "EISDIR"].includes(e.code ?? "");
 }

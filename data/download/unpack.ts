@@ -1,9 +1,12 @@
 /** @file Archives of photos onto disk: each file where the data set expects it, whatever folders the archive has. */
-import { createReadStream, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { createReadStream, renameSync, rmSync, statSync } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
 import { basename, dirname, join, posix } from "node:path";
 import { createGunzip } from "node:zlib";
 import { FileFormatError } from "../../base/errors.js";
+import { openToWrite, writeAll } from "../../base/file-io.js";
+import { besides } from "../../base/file-names.js";
+import { makeFolder } from "../../base/folders.js";
 import { cidPath } from "../datasets/sfm.js";
 import { readTar, type TarEntry } from "./tar.js";
 
@@ -123,13 +126,13 @@ function place(path: string, placement: Placement): string | null {
 
 async function writeEntry(entry: TarEntry, path: string): Promise<void> {
   if (statSync(path, { throwIfNoEntry: false })?.size === entry.size) return;
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   // Not flushed one by one: 160,000 files would take hours; the note that the archive is done is written last.
-  const temporary = join(dirname(path), `.${basename(path)}.part`);
+  const temporary = besides(join(dirname(path), `.${basename(path)}`), ".part");
   let file: FileHandle | undefined;
   try {
-    file = await open(temporary, "w");
-    for await (const piece of entry.body) await file.appendFile(piece);
+    file = await openToWrite(temporary, "w");
+    for await (const piece of entry.body) await writeAll(file, piece, path);
     await file.close();
     renameSync(temporary, path);
   } catch (e) {

@@ -1,18 +1,23 @@
 /** @file The log of a run: every line goes, with its time, to the end of a file; the news also to whoever watches. */
-import { appendFileSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
+import { appendText } from "../../base/file-io.js";
+import { makeFolder } from "../../base/folders.js";
 import type { Progress, Stage } from "../progress.js";
 
 const NAME = "fire-gpu";
 
 /** Writes lines such as `2026-01-31 09:05:07,042 fire-gpu INFO: Starting asmk evaluation`. */
 export class EvalLog implements Progress {
-  /** @param file appended to; @param watcher is told everything but the details */
+  /**
+   * @param file appended to; @param watcher is told everything but the details
+   * @throws WriteError, as every line does, when the file cannot be written: before the work, where that is known
+   */
   constructor(
     private readonly file: string,
     private readonly watcher: Progress,
   ) {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
+    appendText(file, "");
   }
 
   /** A line for the file and the watcher. */
@@ -37,7 +42,7 @@ export class EvalLog implements Progress {
   }
 
   private write(level: string, line: string): void {
-    appendFileSync(this.file, `${timestamp(new Date())} ${NAME} ${level}: ${line}\n`);
+    appendText(this.file, `${timestamp(new Date())} ${NAME} ${level}: ${line}\n`);
   }
 }
 

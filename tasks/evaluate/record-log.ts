@@ -7,8 +7,11 @@
  * log is a write that was cut off or damage: it is dropped, with everything after it, and written again.
  */
 import { createHash } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
+import { type FileHandle, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { openToWrite, readAll, readUpTo, writeAll } from "../../base/file-io.js";
+import { makeFolder } from "../../base/folders.js";
+import { openRegularAsync } from "../../base/regular-file.js";
 import { lockFolder } from "./lock.js";
 
 const MAGIC = Buffer.from("FGLOG\0\0\x01", "latin1");
@@ -43,7 +46,7 @@ export class RecordLog {
    * @throws UsageError when another process has the log open
    */
   static async open(folder: string, fingerprint: Buffer): Promise<RecordLog> {
-    await mkdir(folder, { recursive: true });
+    makeFolder(folder);
     const unlock = lockFolder(folder);
     try {
       const shards: Shard[] = [];
@@ -72,14 +75,14 @@ export class RecordLog {
   async *read(): AsyncGenerator<Uint8Array> {
     let index = 0;
     for (const shard of [...this.shards]) {
-      const handle = await open(shard.file, "r");
+      const { handle } = await openRegularAsync(shard.file);
       try {
         for (const [i, offset] of [...shard.offsets].entries()) {
           const size = (shard.offsets[i + 1] ?? shard.end) - offset;
           const bytes = Buffer.alloc(size);
-          const { bytesRead } = await handle.read(bytes, 0, size, offset);
+          const found = await readUpTo(handle, bytes, shard.file, offset);
           const payload = bytes.subarray(RECORD);
-          if (bytesRead < size || !this.head(index, payload).equals(bytes.subarray(0, RECORD))) {
+          if (found < size || !this.head(index, payload).equals(bytes.subarray(0, RECORD))) {
             await this.dropAfter(index);
             return;
           }
@@ -95,14 +98,15 @@ export class RecordLog {
   /**
    * Part of a record, unchecked: for records that `read` or `append` has seen in this process.
    * @param into receives into.length bytes from `offset` of the record on
+   * @throws FileFormatError Truncated when another program has cut the file meanwhile
    */
   async readPart(index: number, offset: number, into: Uint8Array): Promise<void> {
     let first = 0;
     for (const shard of this.shards) {
       if (index < first + shard.offsets.length) {
-        const reader = this.readers.get(shard) ?? (await open(shard.file, "r"));
+        const reader = this.readers.get(shard) ?? (await openRegularAsync(shard.file)).handle;
         this.readers.set(shard, reader);
-        await reader.read(into, 0, into.length, shard.offsets[index - first] + RECORD + offset);
+        await readAll(reader, into, shard.file, shard.offsets[index - first] + RECORD + offset);
         return;
       }
       first += shard.offsets.length;
@@ -110,13 +114,19 @@ export class RecordLog {
     throw new RangeError(`record log: no record ${index} of ${this.count}`);
   }
 
-  /** Adds one record at the end. */
+  /** Adds one record at the end, whole or not at all. @throws WriteError when the disk does not take it */
   async append(payload: Uint8Array): Promise<void> {
     let shard = this.shards[this.shards.length - 1];
     if (!shard || shard.end >= SHARD_BYTES) shard = await this.begin();
-    this.writer ??= await open(shard.file, "r+");
+    this.writer ??= await openToWrite(shard.file, "r+");
     const bytes = Buffer.concat([this.head(this.count, payload), payload]);
-    await this.writer.write(bytes, 0, bytes.length, shard.end);
+    try {
+      await writeAll(this.writer, bytes, shard.file, shard.end);
+    } catch (error) {
+      // What was taken of it is no record; where even that cannot be undone, the next opening drops it.
+      await this.writer.truncate(shard.end).catch(() => {});
+      throw error;
+    }
     shard.offsets.push(shard.end);
     shard.end += bytes.length;
   }
@@ -134,9 +144,12 @@ export class RecordLog {
     this.writer = undefined;
     const number = this.shards.length;
     const file = join(this.folder, `${String(number).padStart(6, "0")}.shard`);
-    const handle = await open(file, "w");
-    await handle.write(shardHeader(this.fingerprint, number));
-    await handle.close();
+    const handle = await openToWrite(file, "w");
+    try {
+      await writeAll(handle, shardHeader(this.fingerprint, number), file);
+    } finally {
+      await handle.close();
+    }
     const shard: Shard = { file, number, offsets: [], end: HEADER };
     this.shards.push(shard);
     return shard;
@@ -153,9 +166,12 @@ export class RecordLog {
       if (own <= 0) break;
       shard.end = shard.offsets[own] ?? shard.end;
       shard.offsets.length = own;
-      const handle = await open(shard.file, "r+");
-      await handle.truncate(shard.end);
-      await handle.close();
+      const handle = await openToWrite(shard.file, "r+");
+      try {
+        await handle.truncate(shard.end);
+      } finally {
+        await handle.close();
+      }
       before += own;
       keep.push(shard);
     }
@@ -190,17 +206,19 @@ function shardHeader(fingerprint: Buffer, number: number): Buffer {
 
 /** Finds the records of a shard by walking from header to header; undefined when it is not a shard of this log. */
 async function scan(file: string, fingerprint: Buffer, number: number, first: number): Promise<Shard | undefined> {
-  const handle = await open(file, "r");
+  const {
+    handle,
+    stats: { size },
+  } = await openRegularAsync(file);
   try {
-    const size = (await handle.stat()).size;
     const header = Buffer.alloc(HEADER);
-    await handle.read(header, 0, HEADER, 0);
-    if (size < HEADER || !header.equals(shardHeader(fingerprint, number))) return undefined;
+    const found = await readUpTo(handle, header, file, 0);
+    if (found < HEADER || !header.equals(shardHeader(fingerprint, number))) return undefined;
     const offsets: number[] = [];
     const head = Buffer.alloc(RECORD);
     let end = HEADER;
     while (end + RECORD <= size) {
-      await handle.read(head, 0, RECORD, end);
+      await readAll(handle, head, file, end);
       const length = head.readUInt32LE(4);
       const next = end + RECORD + length;
       if (head.readUInt32LE(0) !== first + offsets.length || length > MAX_RECORD || next > size) break;

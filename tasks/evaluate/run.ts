@@ -1,7 +1,7 @@
 /** @file `fire-gpu eval` without its command line: from a configuration file to results on disk and in memory. */
-import { mkdirSync } from "node:fs";
 import { dirname, join, resolve, sep } from "node:path";
 import { writeFileAtomic } from "../../base/atomic.js";
+import { makeFolder } from "../../base/folders.js";
 import { sha256File } from "../../base/hash.js";
 import { packageRoot } from "../../base/paths.js";
 import { loadDataset } from "../../data/datasets/load.js";
@@ -46,7 +46,7 @@ export async function runEvaluation(options: EvalOptions, tools: EvalTools): Pro
   const { data_folder, exp_folder, net_path, gpu_id } = params.demo_eval;
   const root = resolve(data_folder);
   const folder = resolve(exp_folder, experiment);
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const log = new EvalLog(join(folder, "eval.log"), options.progress);
   writeFileAtomic(join(folder, "eval_params.yml"), writeYaml(params));
 

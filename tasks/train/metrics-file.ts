@@ -1,6 +1,8 @@
 /** @file `metrics.jsonl`: one JSON object a line for whoever wants to plot, watch or compare. */
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { writeFileAtomic } from "../../base/atomic.js";
+import { appendText } from "../../base/file-io.js";
+import { readRegularText } from "../../base/regular-file.js";
 
 /**
  * "step": means of the epoch so far at each printed iteration; "validation": one data set by one method; "epoch": what an
@@ -36,13 +38,13 @@ export class MetricsFile {
   constructor(private readonly file: string) {}
 
   append(line: MetricsLine): void {
-    appendFileSync(this.file, `${JSON.stringify(line)}\n`);
+    appendText(this.file, `${JSON.stringify(line)}\n`);
   }
 
   /** Forgets what a killed run wrote after the state from which this one continues. */
   rewind(epoch: number, step: number): void {
     if (!existsSync(this.file)) return;
-    const kept = readFileSync(this.file, "utf8")
+    const kept = readRegularText(this.file)
       .split("\n")
       .filter((text) => {
         const line = parse(text);

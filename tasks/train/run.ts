@@ -1,7 +1,8 @@
 /** @file `fire-gpu train` without its command line: from a configuration file to a trained network on disk. */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join, resolve, sep } from "node:path";
 import { writeFileAtomic } from "../../base/atomic.js";
+import { makeFolder } from "../../base/folders.js";
 import { packageRoot } from "../../base/paths.js";
 import { ImageLoader } from "../../data/loader.js";
 import { loadTrainConfig } from "../config/load.js";
@@ -70,7 +71,7 @@ export async function runTraining(options: TrainOptions, tools: TrainTools): Pro
     if (dryRun) return { ...result, skipped: false, estimate: await estimate(parts, tools.download) };
     const unlock = lockFolder(folder);
     try {
-      mkdirSync(join(folder, "epochs"), { recursive: true });
+      makeFolder(join(folder, "epochs"));
       const log = new EvalLog(join(folder, "train.log"), progress);
       writeFileAtomic(join(folder, "train_params.yml"), writeYaml(params));
       for (const warning of set.warnings) log.warn(warning);
