@@ -1,6 +1,7 @@
 /** @file The public test sets by name: Oxford and Paris, revisited and old, and the million distractors. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { getIt } from "./get-it.js";
 import { readBoxes, readJudgements } from "./ground-truth.js";
 import { duplicateWarning, readListFile } from "./list-file.js";
 import { judgementWarnings, selfMatchWarning, unusedRecordKeys } from "./oddities.js";
@@ -28,7 +29,7 @@ export function readBenchmark(root: string, name: string): Dataset {
   const pickle = join(folder, `gnd_${name}.pkl`);
   const json = join(folder, `gnd_${name}.json`);
   const file = !existsSync(pickle) && existsSync(json) ? json : pickle;
-  const top = readDescription(file, `; get it with: fire-gpu download ${name}`);
+  const top = readDescription(file, getIt(name, root));
   const imageNames = top.at("imlist").strings();
   if (imageNames.length === 0) top.at("imlist").fail("at least one image, got none");
   const queryNames = top.at("qimlist").strings();
@@ -90,8 +91,11 @@ export function readDistractors(root: string): Dataset {
   const folder = join(root, "test", "revisitop1m");
   const file = join(folder, "revisitop1m.txt");
   const jpg = join(folder, "jpg");
-  const getIt = "; get it with: fire-gpu download revisitop1m";
-  const { names: imageNames, warnings, notes } = readListFile(file, getIt, isThereAsWritten([jpg]));
+  const {
+    names: imageNames,
+    warnings,
+    notes,
+  } = readListFile(file, getIt("revisitop1m", root), isThereAsWritten([jpg]));
   return {
     name: "revisitop1m",
     protocol: "old",

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { MissingDataError, UsageError } from "../../base/errors.js";
 import { systemPath } from "../../base/path-bytes.js";
 import { benchmarkNames, readBenchmark, readDistractors } from "./benchmarks.js";
+import { getIt } from "./get-it.js";
 import { readListMapping, readOwn, readPathPickle } from "./own.js";
 import { trainDataset, valDataset } from "./sfm.js";
 import { checkSpec, type DatasetSpec } from "./spec.js";
@@ -30,8 +31,13 @@ export interface LoadDatasetOptions {
  */
 export async function loadDataset(spec: DatasetSpec, options: LoadDatasetOptions): Promise<Dataset> {
   const dataset = describe(checkSpec(spec), options);
-  if (options.checkFiles ?? true) await checkFiles(dataset);
+  if (options.checkFiles ?? true) await checkFiles(dataset, howToGet(spec, options.root));
   return dataset;
+}
+
+/** For the end of a message about missing photos: the command that fetches a set of {@link datasetNames}; of others nothing. */
+export function howToGet(spec: DatasetSpec, root: string): string {
+  return typeof spec === "string" && datasetNames.includes(spec) ? getIt(spec, root, "them") : "";
 }
 
 function describe(spec: DatasetSpec, options: LoadDatasetOptions): Dataset {
@@ -50,7 +56,7 @@ function describe(spec: DatasetSpec, options: LoadDatasetOptions): Dataset {
 const CHECK_ALL_UP_TO = 100_000;
 
 /** @throws MissingDataError with the number of missing photos, the first of them, and how to get them. */
-async function checkFiles(dataset: Dataset): Promise<void> {
+async function checkFiles(dataset: Dataset, hint: string): Promise<void> {
   const paths = [...dataset.queries.map((q) => q.path), ...dataset.images];
   const step = Math.ceil(paths.length / CHECK_ALL_UP_TO);
   const looked = step === 1 ? paths : paths.filter((_, i) => i % step === 0);
@@ -61,10 +67,9 @@ async function checkFiles(dataset: Dataset): Promise<void> {
     missing.push(...block.filter((_, i) => !there[i]));
   }
   if (missing.length === 0) return;
-  const how = datasetNames.includes(dataset.name) ? `; get them with: fire-gpu download ${dataset.name}` : "";
   throw new MissingDataError(
     "ImagesMissing",
-    `${dataset.name}: ${missing.length} of ${looked.length} photos are missing, the first is expected at ${missing[0]}${how}`,
+    `${dataset.name}: ${missing.length} of ${looked.length} photos are missing, the first is expected at ${missing[0]}${hint}`,
   );
 }
 

@@ -1,5 +1,6 @@
 /** @file retrieval-SfM-120k: the training set, its validation split, and the harder validation set of ECCV 2020. */
 import { join } from "node:path";
+import { getIt } from "./get-it.js";
 import { readBoxes, readJudgements } from "./ground-truth.js";
 import { duplicateWarning } from "./list-file.js";
 import { judgementWarnings, selfMatchWarning } from "./oddities.js";
@@ -29,12 +30,10 @@ function cidPaths(cids: readonly string[], folder: string): string[] {
 export function readSfm(root: string, split: "train" | "val"): TrainingSet {
   const folder = join(root, sfmFolder);
   const file = join(folder, "retrieval-SfM-120k.pkl");
-  return readTrainingSplit(readDescription(file, howToGet).at(split), "retrieval-SfM-120k", (cids) =>
+  return readTrainingSplit(readDescription(file, getIt("train", root)).at(split), "retrieval-SfM-120k", (cids) =>
     cidPaths(cids, folder),
   );
 }
-
-const howToGet = "; get it with: fire-gpu download train";
 
 /**
  * One {cids, cluster, qidxs, pidxs} mapping. A positive may be a list, as in GL18's file; its first member counts.
@@ -89,7 +88,7 @@ export function trainDataset(root: string): Dataset {
 export function valDataset(root: string): Dataset {
   const folder = join(root, sfmFolder);
   const file = join(folder, "retrieval-SfM-120k-val-eccv2020.pkl");
-  const top = readDescription(file, "; get it with: fire-gpu download val_eccv20");
+  const top = readDescription(file, getIt("val_eccv20", root));
   const cids = top.at("cids").strings();
   if (cids.length === 0) top.at("cids").fail("at least one image, got none");
   const members = top.at("qidx").indices(cids.length, "images");

@@ -2,6 +2,7 @@
 import { dirname, join, resolve } from "node:path";
 import { FileFormatError, MissingDataError, UsageError } from "../../base/errors.js";
 import { isFolder, listImages } from "./folder.js";
+import { getIt } from "./get-it.js";
 import { readLabelTable } from "./label-table.js";
 import { duplicateWarning } from "./list-file.js";
 import { resolveNames } from "./photo-names.js";
@@ -47,7 +48,7 @@ export function loadTrainingSet(spec: string | OwnTrainingSet, options: Training
 /** Google Landmarks 2018 as SOLAR prepares it: db_gl18.pkl, photos `jpg/<id>.jpg` (gl18.md section 4). */
 function readLandmarks(root: string, split: "train" | "val"): TrainingSet {
   const folder = join(root, "train/gl18");
-  const top = readDescription(join(folder, "db_gl18.pkl"), "; get its photos with: fire-gpu download gl18");
+  const top = readDescription(join(folder, "db_gl18.pkl"), getIt("gl18", root, "its photos"));
   return readTrainingSplit(top.at(split), "gl18", (cids) => cids.map((cid) => join(folder, "jpg", `${cid}.jpg`)));
 }
 

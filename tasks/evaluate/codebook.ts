@@ -11,6 +11,7 @@ import { readCodebook, type StoredCodebook, writeCodebook } from "../../asmk/cod
 import type { KmeansIteration } from "../../asmk/kmeans.js";
 import { type AsmkParameters, asmkParameters } from "../../asmk/parameters.js";
 import { FileFormatError, MissingDataError, UsageError } from "../../base/errors.js";
+import { howToGet } from "../../data/datasets/load.js";
 import { Interrupted } from "../progress.js";
 import { CachedFeatures, type DescribedRequest } from "./feature-cache.js";
 import { localRequest, openDescriptors } from "./features.js";
@@ -92,7 +93,9 @@ async function trainingRequest(session: Session): Promise<DescribedRequest> {
     });
   } catch (error) {
     if (!(error instanceof MissingDataError)) throw error;
-    const message = `${error.message}; they are for the codebook: --codebook FILE uses a trained one, codebook_training.dataset other images`;
+    // The description tells already how to get itself; its photos may be missing alone.
+    const hint = error.code === "ImageMissing" ? howToGet(training.dataset, session.params.demo_eval.data_folder) : "";
+    const message = `${error.message}${hint}; they are for the codebook: --codebook FILE uses a trained one, codebook_training.dataset other images`;
     throw new MissingDataError(error.code, message, { cause: error });
   }
 }

@@ -4,6 +4,7 @@ import type { Asmk } from "../../asmk/asmk.js";
 import type { DatasetSpec } from "../../data/datasets/load.js";
 import type { Dataset } from "../../data/datasets/types.js";
 import { prepareAsmk } from "./codebook.js";
+import { claimNames } from "./dataset-names.js";
 import { evaluateStep } from "./multistep/steps.js";
 import { about, announce, openAll, report, titled } from "./outcome.js";
 import { rankGlobal } from "./rank-global.js";
@@ -15,6 +16,7 @@ import type { Session } from "./session.js";
 /** Runs everything that the session's parameters ask for; results in that order. */
 export async function evaluate(session: Session): Promise<DatasetResult[]> {
   const { global_descriptor, local_descriptor, multistep } = session.params.evaluation;
+  claimNames(session, [global_descriptor.datasets, local_descriptor.datasets]);
   const results: DatasetResult[] = [];
   if (global_descriptor.datasets.length > 0) {
     const local = multistep ? [] : local_descriptor.datasets.map((spec) => JSON.stringify(spec));

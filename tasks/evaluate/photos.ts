@@ -25,9 +25,10 @@ export function wholePhotos(paths: readonly string[]): Photo[] {
 
 /**
  * Looks at every file before the long work begins.
+ * @param howToGet ends the message when some are missing
  * @throws MissingDataError with the number of missing files and the first of them
  */
-export async function photoStates(photos: readonly Photo[], label: string): Promise<PhotoState[]> {
+export async function photoStates(photos: readonly Photo[], label: string, howToGet = ""): Promise<PhotoState[]> {
   if (photos.length === 0) throw new MissingDataError("NoImages", `${label}: the list of images is empty`);
   const states: PhotoState[] = [];
   const missing: string[] = [];
@@ -42,7 +43,7 @@ export async function photoStates(photos: readonly Photo[], label: string): Prom
   if (missing.length > 0) {
     throw new MissingDataError(
       "ImageMissing",
-      `${label}: ${missing.length} of ${photos.length} images are missing, the first is ${missing[0]}`,
+      `${label}: ${missing.length} of ${photos.length} images are missing, the first is ${missing[0]}${howToGet}`,
     );
   }
   return states;

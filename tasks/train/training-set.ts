@@ -1,6 +1,7 @@
 /** @file The training set of a configuration, whatever form it has. */
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
+import { getIt } from "../../data/datasets/get-it.js";
 import { loadTrainingSet, trainingSetNames } from "../../data/datasets/training.js";
 import type { TrainingSet } from "../../data/datasets/types.js";
 import { readLandmarkSet } from "../../data/landmarks/read.js";
@@ -18,7 +19,8 @@ export async function openTrainingSet(
   root: string,
 ): Promise<TrainingSet> {
   const set = readSet(name, mode, images, root);
-  await photoStates(wholePhotos(set.images), set.name);
+  const hint = images === undefined ? getIt(set.name === "gl18" ? "gl18" : "train", root, "them") : "";
+  await photoStates(wholePhotos(set.images), set.name, hint);
   return set;
 }
 

@@ -1,11 +1,12 @@
 /** @file Validation after an epoch: the evaluation of tasks/evaluate with the weights of the present (spec: fire.md §5.8). */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { loadDataset } from "../../data/datasets/load.js";
+import { type DatasetSpec, loadDataset } from "../../data/datasets/load.js";
 import type { Trainer } from "../../nets/train/trainer.js";
 import type { EvalParams } from "../config/eval-schema.js";
+import { labelOf } from "../evaluate/dataset-names.js";
 import { evaluate } from "../evaluate/evaluate.js";
-import { type DatasetResult, datasetLabel } from "../evaluate/results.js";
+import type { DatasetResult } from "../evaluate/results.js";
 import { headlineMap } from "../metrics/protocol.js";
 import { scoreKeys } from "../metrics/score-report.js";
 import { type History, isDue, type Series, type ValidationPlan } from "./history.js";
@@ -14,10 +15,10 @@ import type { TrainSettings } from "./settings.js";
 
 /** Frequencies and data set names of `validation`. */
 export function validationPlans({ params: { validation } }: TrainSettings): Record<"local" | "global", ValidationPlan> {
-  const plan = (section: { frequency: number | null; datasets: readonly (string | { name: string })[] }) => ({
+  const plan = (section: { frequency: number | null; datasets: readonly DatasetSpec[] }) => ({
     frequency: section.frequency,
     // As results name them: a set given as a path is known by its file.
-    datasets: section.datasets.map((d) => datasetLabel({ name: typeof d === "string" ? d : d.name })),
+    datasets: section.datasets.map(labelOf),
   });
   return { local: plan(validation.local_descriptor), global: plan(validation.global_descriptor) };
 }

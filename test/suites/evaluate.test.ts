@@ -101,6 +101,7 @@ test("an evaluation ranks scenes, scores three levels and leaves its files", asy
   assert.ok(notes.some((n) => /^Codebook trained in \d+\.\ds$/.test(n)));
   assert.equal(readdirSync(experiment).sort(), [
     "cache",
+    "datasets.json",
     "eval.log",
     "eval_params.yml",
     "results.json",

@@ -11,6 +11,7 @@ import { MissingDataError, UsageError } from "../../../base/errors.js";
 import type { DatasetSpec } from "../../../data/datasets/load.js";
 import type { EvalParams } from "../../config/eval-schema.js";
 import { prepareAsmk, readFitting } from "../codebook.js";
+import { labelOf } from "../dataset-names.js";
 import { announce, titled, withQueries } from "../outcome.js";
 import { rankLocal } from "../rank-local.js";
 import { type DatasetResult, datasetLabel, writeRanks } from "../results.js";
@@ -60,7 +61,7 @@ const PER_DATASET: Record<
 export async function evaluateStep(session: Session, multistep: Multistep): Promise<DatasetResult[]> {
   const { step, partition: pair } = multistep;
   const partition = pair && { total: pair[0], index: pair[1] };
-  const distractors = multistep.distractors && datasetLabel({ name: multistep.distractors });
+  const distractors = multistep.distractors && labelOf(multistep.distractors);
   const { datasets } = session.params.evaluation.local_descriptor;
   checkAsked(multistep, datasets);
   const files = new StepFiles(session.folder);
@@ -82,10 +83,6 @@ export async function evaluateStep(session: Session, multistep: Multistep): Prom
   return results;
 }
 
-function labelOf(spec: DatasetSpec): string {
-  return datasetLabel({ name: typeof spec === "string" ? spec : spec.name });
-}
-
 function checkAsked({ step, partition, distractors }: Multistep, datasets: readonly DatasetSpec[]): void {
   if (partition && step !== "aggregate_database" && step !== "query_ivf") {
     throw new UsageError(
@@ -98,14 +95,7 @@ function checkAsked({ step, partition, distractors }: Multistep, datasets: reado
     throw new UsageError("NoDatasets", `--step ${step}: evaluation.local_descriptor.datasets is empty`);
   }
   const labels = datasets.map(labelOf);
-  const twice = labels.find((label, i) => labels.indexOf(label) !== i);
-  if (twice) {
-    throw new UsageError(
-      "SameName",
-      `--step ${step}: two data sets are called ${twice}, their files would be the same`,
-    );
-  }
-  if (distractors && step !== "aggregate_database" && labels.includes(datasetLabel({ name: distractors }))) {
+  if (distractors && step !== "aggregate_database" && labels.includes(labelOf(distractors))) {
     throw new UsageError("OwnDistractors", `--distractors ${distractors}: a data set cannot be its own distractors`);
   }
 }
