@@ -50,7 +50,8 @@ export type FileFailure =
   | "UnsupportedFeature"
   | "ShapeMismatch"
   | "MissingKey"
-  | "UnexpectedKey";
+  | "UnexpectedKey"
+  | "NotFinite";
 
 /** A data set, image, model or other input that is not where it is expected. */
 export class MissingDataError extends FireGpuError {

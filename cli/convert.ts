@@ -46,5 +46,6 @@ export function convertCommand(): Command {
       const done = await convertFile(from, to, { ...options, overwrite: force });
       const line = `${to}: ${done.kind} as ${done.format}, ${formatBytes(done.bytes)}`;
       process.stdout.write(`${json ? JSON.stringify(done) : line}\n`);
+      if (done.leftOut.length > 0) process.stderr.write(`warning: left out: ${done.leftOut.join(", ")}\n`);
     });
 }

@@ -35,6 +35,7 @@ function inspectionText(found: Inspection, tensors: boolean): string {
       "holds",
       `${found.kind}${found.version ? `, ${found.version}` : ""}${found.converted ? " (old form, converted)" : ""}`,
     ],
+    ["weights", found.wrapping && `under ${found.wrapping}`],
     ["epoch", found.epoch],
     ["best score", found.bestScore],
     ["parameters", found.parameters ? formatCount(found.parameters) : null],

@@ -18,7 +18,7 @@ export const bytesPerElement: Readonly<Record<DType, number>> = {
   U64: 8,
 };
 
-const arrayOf: Readonly<Record<DType, new (buffer: ArrayBuffer) => TensorData>> = {
+const arrayOf: Readonly<Record<DType, new (buffer: ArrayBuffer, at?: number, length?: number) => TensorData>> = {
   F64: Float64Array,
   F32: Float32Array,
   F16: Uint16Array,
@@ -42,6 +42,17 @@ export function isDType(name: unknown): name is DType {
 /** The elements of a little-endian buffer; its length must be a multiple of the element size. */
 export function elementsOf(dtype: DType, buffer: ArrayBuffer): TensorData {
   return new arrayOf[dtype](buffer);
+}
+
+/** Elements up to this many bytes need no buffer beside the array: a third of the memory for an index's short lists. */
+export const smallBytes = 64;
+const small = new ArrayBuffer(smallBytes);
+
+/** The elements of little-endian bytes, as a copy; their length must be a multiple of the element size. */
+export function ownElements(dtype: DType, bytes: Uint8Array): TensorData {
+  if (bytes.length > smallBytes) return elementsOf(dtype, ownBuffer(bytes));
+  new Uint8Array(small).set(bytes);
+  return new arrayOf[dtype](small, 0, bytes.length / bytesPerElement[dtype]).slice();
 }
 
 /** The little-endian bytes of a tensor's elements, without a copy. */

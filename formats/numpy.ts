@@ -1,7 +1,10 @@
 /** @file numpy inside pickles: dtypes, arrays and scalars built from their stored state, sizes checked first. */
 import type { DType, TensorData } from "../base/tensor.js";
-import { bytesOf, bytesPerElement, checkedCount, elementsOf, ownBuffer } from "./dtypes.js";
-import { BuildError, NdArray, NumpyScalar, ObjectArray, PyOpaque, PyTuple, type PyValue } from "./python.js";
+import type { Budget } from "./budget.js";
+import { byteText, Py2Text } from "./byte-text.js";
+import { bytesOf, bytesPerElement, checkedCount, ownElements, smallBytes } from "./dtypes.js";
+import { BuildError, NdArray, NumpyScalar, ObjectArray, PyOpaque, PyTuple, type PyValue, pyType } from "./python.js";
+import { gather, maxAxes } from "./strided.js";
 
 const bad = (message: string) => new BuildError("MalformedPickle", message);
 
@@ -66,49 +69,64 @@ export class BlankArray extends PyOpaque {
   readonly pyType = "numpy.ndarray without state";
 
   /** State of BUILD: (version, shape, dtype, is Fortran, bytes or list). */
-  withState(state: PyValue): NdArray | ObjectArray {
+  withState(state: PyValue, budget: Budget): NdArray | ObjectArray {
     const s = state instanceof PyTuple ? state.items : [];
     // version 0 of the state had no version number
     const [shape, dtype, fortran, data] = s.length === 4 ? s : s.slice(1);
     if (s.length < 4 || s.length > 5 || typeof fortran !== "boolean") throw bad("state of a numpy.ndarray");
-    return arrayFrom(shape, dtype, fortran, data);
+    return arrayFrom(shape, dtype, fortran, data, budget);
   }
 }
 
+/** Memory of an array and what belongs to it, without its elements: short ones have no buffer of their own. */
+const arrayCost = (bytes: number) => (bytes > smallBytes ? 360 : 180);
+/** … of one text of a text array. */
+const textCost = 40;
+
 /**
- * An array from its parts. `data` is bytes, a Python 2 str (one byte a character), or a list for object arrays.
- * @throws BuildError when the data do not fill the shape exactly.
+ * An array from its parts. `data` is bytes, a Python 2 str, or a list for object arrays.
+ * @throws BuildError when the data do not fill the shape exactly; FileFormatError when the budget is spent
  */
-export function arrayFrom(shape: PyValue, dtype: PyValue, fortran: boolean, data: PyValue): NdArray | ObjectArray {
+export function arrayFrom(
+  shape: PyValue,
+  dtype: PyValue,
+  fortran: boolean,
+  data: PyValue,
+  budget: Budget,
+): NdArray | ObjectArray {
   if (!(shape instanceof PyTuple) || !(dtype instanceof NumpyDType)) throw bad("shape or dtype of a numpy.ndarray");
   const sides = shape.items as readonly number[];
   const count = checkedCount(sides);
-  if (count === undefined) throw bad("shape of a numpy.ndarray is not a tuple of sizes");
+  if (count === undefined || sides.length > maxAxes) throw bad("shape of a numpy.ndarray is not a tuple of sizes");
   if (dtype.element === "object") {
     if (!Array.isArray(data) || data.length !== count) throw bad(`an object array of ${count} with other data`);
-    return new ObjectArray(sides, fortran ? fromFortran(data, sides) : data);
+    budget.take(8 * count, "a numpy array of objects");
+    return new ObjectArray(sides, fortran ? fromFortran(data, sides) : [...data]);
   }
-  const bytes = typeof data === "string" ? latin1Bytes(data) : data;
-  if (!(bytes instanceof Uint8Array) || bytes.length !== count * dtype.itemSize)
-    throw bad(`numpy array [${sides}] needs ${count * dtype.itemSize} bytes, got ${(bytes as Uint8Array)?.length}`);
+  const stored = data instanceof Py2Text ? data.bytes : data;
+  const length = typeof stored === "string" || stored instanceof Uint8Array ? stored.length : undefined;
+  if (length === undefined || length !== count * dtype.itemSize)
+    throw bad(`numpy array [${sides}] needs ${count * dtype.itemSize} bytes, got ${length ?? pyType(data)}`);
+  // once as bytes of an 8-bit str, once as elements, once more to turn Fortran's order around
+  budget.take(arrayCost(length) + (length > smallBytes ? 3 : 1) * length, "a numpy array");
+  const bytes = typeof stored === "string" ? latin1Bytes(stored) : (stored as Uint8Array);
   if (dtype.element === "unicode" || dtype.element === "bytes") {
     // without this, zero bytes could claim any number of empty texts
     if (dtype.itemSize === 0 && count > 0) throw bad("text array of width 0");
+    budget.take(textCost * count, "a numpy array of texts");
     const items = Array.from({ length: count }, (_, i) =>
-      text(bytes.subarray(i * dtype.itemSize, (i + 1) * dtype.itemSize), dtype),
+      textOf(bytes.subarray(i * dtype.itemSize, (i + 1) * dtype.itemSize), dtype),
     );
     return new ObjectArray(sides, fortran ? fromFortran(items, sides) : items);
   }
-  const buffer = ownBuffer(bytes);
-  if (dtype.bigEndian) swapBytes(new Uint8Array(buffer), dtype.itemSize);
-  let values = elementsOf(dtype.element, buffer);
+  let values = ownElements(dtype.element, dtype.bigEndian ? swapped(bytes, dtype.itemSize) : bytes);
   if (fortran && sides.length > 1) values = fromFortran(values, sides);
   return new NdArray(dtype.element, sides, values, fortran);
 }
 
 /** numpy.core.multiarray.scalar(dtype, bytes). */
-export function scalarFrom(dtype: PyValue, data: PyValue): NumpyScalar | PyValue {
-  const array = arrayFrom(new PyTuple([]), dtype, false, data);
+export function scalarFrom(dtype: PyValue, data: PyValue, budget: Budget): NumpyScalar | PyValue {
+  const array = arrayFrom(new PyTuple([]), dtype, false, data, budget);
   if (array instanceof ObjectArray) return array.items[0];
   return NumpyScalar.fromBytes(array.dtype, bytesOf(array.data));
 }
@@ -126,26 +144,16 @@ export function latin1Bytes(text: string): Uint8Array {
 
 /** Column-major elements in row-major order. */
 function fromFortran<T extends TensorData | PyValue[]>(source: T, shape: readonly number[]): T {
-  // a copy of the same type; not slice(), which on a Buffer shares its memory
-  const out = (Array.isArray(source) ? [...source] : elementsLike(source)) as T;
-  const index = shape.map(() => 0);
-  const strides = shape.map((_, axis) => shape.slice(0, axis).reduce((n, d) => n * d, 1));
-  let at = 0;
-  for (let i = 0; i < source.length; i++) {
-    out[i] = source[at];
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      at += strides[axis];
-      if (++index[axis] < shape[axis]) break;
-      at -= strides[axis] * shape[axis];
-      index[axis] = 0;
-    }
-  }
+  // a fresh array of the same type; not slice(), which on a Buffer shares its memory
+  const type = (source instanceof Uint8Array ? Uint8Array : source.constructor) as new (length: number) => T;
+  const out = new type(source.length);
+  let step = 1;
+  const strides = shape.map((side) => {
+    step *= side;
+    return step / side;
+  });
+  if (source.length) gather<TensorData | PyValue[]>(source, out, shape, strides);
   return out;
-}
-
-function elementsLike(source: TensorData): TensorData {
-  const type = source.constructor as new (buffer: ArrayBuffer) => TensorData;
-  return source instanceof Uint8Array ? new Uint8Array(source.length) : new type(ownBuffer(bytesOf(source)));
 }
 
 /** Row-major elements in column-major order, as numpy stores Fortran arrays. */
@@ -154,21 +162,26 @@ export function fortranOrder(data: TensorData, shape: readonly number[]): Tensor
   return fromFortran(data, [...shape].reverse());
 }
 
-function swapBytes(bytes: Uint8Array, size: number): void {
-  for (let at = 0; at < bytes.length; at += size) bytes.subarray(at, at + size).reverse();
+/** The elements' bytes the other way round, as a copy. */
+function swapped(bytes: Uint8Array, size: number): Uint8Array {
+  const out = new Uint8Array(bytes.length);
+  for (let at = 0; at < bytes.length; at += size) for (let i = 0; i < size; i++) out[at + i] = bytes[at + size - 1 - i];
+  return out;
 }
 
-/** One element of a text array: zero-padded UTF-32 or 8-bit text. */
-function text(bytes: Uint8Array, dtype: NumpyDType): string {
-  let out = "";
-  if (dtype.element === "bytes") out = Buffer.from(bytes).toString("latin1");
+/** One element of a text array: 8-bit or UTF-32 text, padded with zeros. */
+function textOf(bytes: Uint8Array, dtype: NumpyDType): string {
+  let text = "";
+  if (dtype.element === "bytes") text = byteText(bytes);
   else {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let at = 0; at < bytes.length; at += 4) {
       const code = view.getUint32(at, !dtype.bigEndian);
       if (code > 0x10ffff) throw bad(`character code ${code} in a text array`);
-      out += String.fromCodePoint(code);
+      text += String.fromCodePoint(code);
     }
   }
-  return out.replace(/\0+$/, "");
+  let end = text.length;
+  while (end > 0 && text.charCodeAt(end - 1) === 0) end--;
+  return text.slice(0, end);
 }

@@ -1,7 +1,10 @@
 /** @file The opcodes of pickle protocols 0 to 5, one line each, and their textual number formats. */
+
 import type { ByteCursor } from "./byte-cursor.js";
+import { py2Str } from "./byte-text.js";
 import type { Machine } from "./pickle-machine.js";
 import { PyDict, PyFloat, PySet, PyTuple, type PyValue } from "./python.js";
+import { PyUnknown } from "./unknown-globals.js";
 
 type Step = (m: Machine, r: ByteCursor) => void;
 
@@ -19,7 +22,7 @@ function long(m: Machine, r: ByteCursor, length: number): number | bigint {
 }
 
 function decimal(m: Machine, text: string): number | bigint {
-  if (!/^[+-]?\d+$/.test(text) || text.length > maxIntegerLength) throw m.malformed("not a decimal integer");
+  if (text.length > maxIntegerLength || !/^[+-]?\d+$/.test(text)) throw m.malformed("not a decimal integer");
   return small(BigInt(text));
 }
 
@@ -28,7 +31,11 @@ function intLine(m: Machine, text: string): PyValue {
   return text === "00" ? false : text === "01" ? true : decimal(m, text);
 }
 
+/** Characters of a decimal float: more than all digits that a float64 can have. */
+const maxFloatLength = 1100;
+
 function floatLine(m: Machine, text: string): PyFloat {
+  if (text.length > maxFloatLength) throw m.malformed(`a float of ${text.length} characters`);
   const special: Record<string, number> = { inf: Number.POSITIVE_INFINITY, "-inf": Number.NEGATIVE_INFINITY };
   if (/^-?nan$/.test(text)) return new PyFloat(Number.NaN);
   if (Object.hasOwn(special, text)) return new PyFloat(special[text]);
@@ -38,16 +45,17 @@ function floatLine(m: Machine, text: string): PyFloat {
 
 const escapes: Record<string, string> = { n: "\n", t: "\t", r: "\r", a: "\x07", b: "\b", f: "\f", v: "\v", "\n": "" };
 
-/** A quoted Python 2 str with backslash escapes; one byte a character. */
-function quoted(m: Machine, text: string): string {
+/** The bytes of a quoted Python 2 str with backslash escapes. */
+function quoted(m: Machine, text: string): Uint8Array {
   const quote = text[0];
   if (text.length < 2 || (quote !== "'" && quote !== '"') || text.at(-1) !== quote)
     throw m.malformed("unquoted STRING");
-  return text
+  const plain = text
     .slice(1, -1)
     .replace(/\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|(.))/gs, (_, hex, octal, other) =>
       hex || octal ? String.fromCharCode(Number.parseInt(hex ?? octal, hex ? 16 : 8) & 255) : (escapes[other] ?? other),
     );
+  return Buffer.from(plain, "latin1");
 }
 
 /** Raw-unicode-escape: latin-1 with \uXXXX and \UXXXXXXXX. */
@@ -97,24 +105,24 @@ const list: readonly [code: number, name: string, step: Step][] = [
   [0x4a, "BININT", (m, r) => m.push(r.i32())],
   [0x4b, "BININT1", (m, r) => m.push(r.u8())],
   [0x4d, "BININT2", (m, r) => m.push(r.u16())],
-  [0x4c, "LONG", (m, r) => m.push(decimal(m, r.line().replace(/L$/, "")))],
-  [0x8a, "LONG1", (m, r) => m.push(long(m, r, r.u8()))],
-  [0x8b, "LONG4", (m, r) => m.push(long(m, r, r.i32()))],
-  [0x46, "FLOAT", (m, r) => m.push(floatLine(m, r.line()))],
-  [0x47, "BINFLOAT", (m, r) => m.push(new PyFloat(r.f64be()))],
+  [0x4c, "LONG", (m, r) => m.create(decimal(m, r.line().replace(/L$/, "")))],
+  [0x8a, "LONG1", (m, r) => m.create(long(m, r, r.u8()))],
+  [0x8b, "LONG4", (m, r) => m.create(long(m, r, r.i32()))],
+  [0x46, "FLOAT", (m, r) => m.create(floatLine(m, r.line()))],
+  [0x47, "BINFLOAT", (m, r) => m.create(new PyFloat(r.f64be()))],
 
-  // Python 2's 8-bit text: one byte a character, as Python 3 reads it with encoding="latin1"
-  [0x53, "STRING", (m, r) => m.push(quoted(m, r.line()))],
-  [0x54, "BINSTRING", (m, r) => m.push(r.latin1(length(m, r.i32())))],
-  [0x55, "SHORT_BINSTRING", (m, r) => m.push(r.latin1(r.u8()))],
-  [0x56, "UNICODE", (m, r) => m.push(unicodeLine(m, r.line()))],
-  [0x58, "BINUNICODE", (m, r) => m.push(r.utf8(r.u32()))],
-  [0x8c, "SHORT_BINUNICODE", (m, r) => m.push(r.utf8(r.u8()))],
-  [0x8d, "BINUNICODE8", (m, r) => m.push(r.utf8(r.u64()))],
-  [0x42, "BINBYTES", (m, r) => m.push(r.take(r.u32()))],
-  [0x43, "SHORT_BINBYTES", (m, r) => m.push(r.take(r.u8()))],
-  [0x8e, "BINBYTES8", (m, r) => m.push(r.take(r.u64()))],
-  [0x96, "BYTEARRAY8", (m, r) => m.push(r.take(r.u64()))],
+  // Python 2's 8-bit str; protocol 3 and later have bytes of their own
+  [0x53, "STRING", (m, r) => m.create(py2Str(quoted(m, r.line())))],
+  [0x54, "BINSTRING", (m, r) => m.create(py2Str(r.take(length(m, r.i32()))))],
+  [0x55, "SHORT_BINSTRING", (m, r) => m.create(py2Str(r.take(r.u8())))],
+  [0x56, "UNICODE", (m, r) => m.create(unicodeLine(m, r.line()))],
+  [0x58, "BINUNICODE", (m, r) => m.create(r.utf8(r.u32()))],
+  [0x8c, "SHORT_BINUNICODE", (m, r) => m.create(r.utf8(r.u8()))],
+  [0x8d, "BINUNICODE8", (m, r) => m.create(r.utf8(r.u64()))],
+  [0x42, "BINBYTES", (m, r) => m.create(r.take(r.u32()))],
+  [0x43, "SHORT_BINBYTES", (m, r) => m.create(r.take(r.u8()))],
+  [0x8e, "BINBYTES8", (m, r) => m.create(r.take(r.u64()))],
+  [0x96, "BYTEARRAY8", (m, r) => m.create(r.take(r.u64()))],
 
   [0x5d, "EMPTY_LIST", (m) => m.create([])],
   [0x6c, "LIST", (m) => m.create(m.popMark())],
@@ -165,7 +173,8 @@ const list: readonly [code: number, name: string, step: Step][] = [
     "NEWOBJ_EX",
     (m) => {
       const [type, args, named] = m.popMany(3);
-      if (!(named instanceof PyDict) || named.size) throw m.malformed("NEWOBJ_EX with named arguments");
+      if (!(type instanceof PyUnknown) && (!(named instanceof PyDict) || named.size))
+        throw m.malformed("NEWOBJ_EX with named arguments");
       m.call(type, args);
     },
   ],

@@ -239,7 +239,8 @@ class PickleWriter {
 
   private reduce(value: PyReduce, depth: number): void {
     this.global(value.callable);
-    this.tuple(value.args, depth, {});
+    // every numpy array has the same arguments: written once
+    if (!this.recall(value.args)) this.tuple(value.args, depth, value.args);
     this.out.op("R");
     this.remember(value);
     if (value.state === undefined) return;

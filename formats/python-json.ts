@@ -20,6 +20,7 @@ import {
 } from "./python.js";
 import { torchGlobals } from "./torch-globals.js";
 import { TorchDevice, TorchDType, TorchTensor } from "./torch-values.js";
+import { PyUnknown } from "./unknown-globals.js";
 
 /** What JSON.parse returns. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -33,9 +34,25 @@ export interface TensorLookup {
   array: (name: string) => HostTensor;
 }
 
+/** Where a value stands, innermost first: a list of keys for each value would take more memory than the values. */
+interface Place {
+  readonly key: string;
+  readonly above: Place | null;
+}
+
+function keysOf(place: Place | null): string[] {
+  const keys: string[] = [];
+  for (let p = place; p; p = p.above) keys.push(p.key);
+  return keys.reverse();
+}
+
 /** @throws BuildError UnsupportedFeature for values that JSON cannot carry (bare storages) */
-export function pythonToJson(value: PyValue, store: StoreTensor, path: readonly string[] = []): Json {
-  const item = (v: PyValue, key: string | number) => pythonToJson(v, store, [...path, String(key)]);
+export function pythonToJson(value: PyValue, store: StoreTensor): Json {
+  return jsonOf(value, store, null);
+}
+
+function jsonOf(value: PyValue, store: StoreTensor, place: Place | null): Json {
+  const item = (v: PyValue, key: string | number) => jsonOf(v, store, { key: String(key), above: place });
   const list = (items: Iterable<PyValue>) => [...items].map(item);
   if (value === null || typeof value === "boolean" || typeof value === "string" || typeof value === "number")
     return value;
@@ -53,18 +70,19 @@ export function pythonToJson(value: PyValue, store: StoreTensor, path: readonly 
     return out;
   }
   if (value instanceof TorchTensor) {
-    const out: Record<string, Json> = { tensor: store(value, path) };
+    const out: Record<string, Json> = { tensor: store(value, keysOf(place)) };
     if (value.isParameter) out.parameter = true;
     if (value.requiresGrad) out.requires_grad = true;
     return out;
   }
-  if (value instanceof NdArray) return { ndarray: store(value, path), fortran: value.fortran };
+  if (value instanceof NdArray) return { ndarray: store(value, keysOf(place)), fortran: value.fortran };
   if (value instanceof ObjectArray) return { objects: list(value.items), shape: [...value.shape] };
   if (value instanceof NumpyScalar) return { scalar: Buffer.from(value.bytes()).toString("hex"), dtype: value.dtype };
   if (value instanceof TorchDevice) return { device: value.name };
   if (value instanceof TorchDType) return { torch_dtype: value.name };
   if (value instanceof PyGlobal) return { global: value.name };
-  throw new BuildError("UnsupportedFeature", `${pyType(value)} at ${path.join("/")} cannot be kept`);
+  if (value instanceof PyUnknown) return { unknown: value.name };
+  throw new BuildError("UnsupportedFeature", `${pyType(value)} at ${keysOf(place).join("/")} cannot be kept`);
 }
 
 /** The value that pythonToJson described. @throws BuildError MalformedFile for JSON of any other form */
@@ -176,4 +194,6 @@ const readers: Readonly<Record<string, Reader>> = {
   device: (content) => new TorchDevice(text(content)),
   torch_dtype: (content) => named(text(content)),
   global: (content) => named(text(content)),
+  // only a note: no writer of pickles takes it
+  unknown: (content) => new PyUnknown(text(content).slice(0, 200)),
 };

@@ -21,7 +21,7 @@
  */
 import type { FileFailure } from "../base/errors.js";
 import { type DType, f16ToNumber, type HostTensor, numberToF16, type TensorData } from "../base/tensor.js";
-import { bytesOf, bytesPerElement, elementsOf, ownBuffer } from "./dtypes.js";
+import { bytesOf, bytesPerElement, elementsOf, ownElements } from "./dtypes.js";
 
 export type PyValue =
   | null
@@ -105,7 +105,7 @@ export class NumpyScalar {
 
   /** From the little-endian bytes of one element. */
   static fromBytes(dtype: DType, bytes: Uint8Array): NumpyScalar {
-    const raw = elementsOf(dtype, ownBuffer(bytes))[0];
+    const raw = ownElements(dtype, bytes)[0];
     if (dtype === "BOOL") return new NumpyScalar(dtype, raw !== 0);
     if (dtype === "F16") return new NumpyScalar(dtype, f16ToNumber(raw as number));
     const number = Number(raw);

@@ -4,22 +4,26 @@
  */
 import { FileFormatError } from "../base/errors.js";
 import type { DType } from "../base/tensor.js";
+import { Budget } from "./budget.js";
 import { ByteCursor } from "./byte-cursor.js";
 import { bytesPerElement } from "./dtypes.js";
 import { plainGlobals } from "./pickle-globals.js";
-import { checkTree } from "./pickle-limits.js";
+import { settled } from "./pickle-limits.js";
 import { BuildError, PyDict, PyTuple, type PyValue } from "./python.js";
 import type { ByteSource } from "./source.js";
 import { storageId, torchGlobals } from "./torch-globals.js";
 import { TorchStorage } from "./torch-values.js";
 import { unpickle } from "./unpickle.js";
 
-/** LONG1 of 0x1950a86a20f9469cfc6c, behind PROTO and its number. */
-const magic = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
+const magic = 0x1950a86a20f9469cfc6cn;
+/** The magic number's opcodes, LONG1 and STOP. Behind PROTO and its number protocols 4 and 5 have a FRAME of this length. */
+const magicOps = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
+const frame = [0x95, magicOps.length, 0, 0, 0, 0, 0, 0, 0];
 
 /** True when the bytes begin with the magic pickle, or with as much of it as there are bytes. */
 export function looksLikeLegacy(head: Uint8Array): boolean {
-  return head.length > 2 && head[0] === 0x80 && magic.every((b, i) => i + 2 >= head.length || head[i + 2] === b);
+  const begins = (ops: readonly number[]) => ops.every((b, i) => i + 2 >= head.length || head[i + 2] === b);
+  return head.length > 2 && head[0] === 0x80 && (begins(magicOps) || begins([...frame, ...magicOps]));
 }
 
 /** What the object pickle says of a storage, and where the file has it once the keys are read. */
@@ -53,7 +57,7 @@ function readPickles(source: ByteSource, bytes: Uint8Array): PyValue {
   const fail = (kind: "UnsupportedFeature" | "MalformedPickle", detail: string) =>
     new FileFormatError(kind, file, detail);
   const cursor = new ByteCursor(bytes, file, "Truncated");
-  cursor.take(2 + magic.length);
+  if (unpickle(cursor, { globals: plainGlobals }) !== magic) throw fail("MalformedPickle", "another magic number");
   const version = unpickle(cursor, { globals: plainGlobals });
   if (version !== 1001) throw fail("UnsupportedFeature", `legacy protocol ${String(version)}, expected 1001`);
   const system = unpickle(cursor, { globals: plainGlobals });
@@ -61,15 +65,17 @@ function readPickles(source: ByteSource, bytes: Uint8Array): PyValue {
   if (system.get("little_endian") !== true) throw fail("UnsupportedFeature", "written on a big-endian machine");
 
   const runs = new Map<string, Run>();
-  const value = unpickle(cursor, { globals: torchGlobals, persistent: (id) => storageOf(source, runs, id) });
-  checkTree(value, bytes.length, file);
+  const budget = new Budget(file, source.size, "UnsupportedFeature");
+  const persistent = (id: PyValue) => storageOf(source, budget, runs, id);
+  const built = unpickle(cursor, { globals: torchGlobals, persistent, keepUnknown: true });
+  const value = settled(built, bytes.length, file);
   const keys = unpickle(cursor, { globals: plainGlobals });
   if (!Array.isArray(keys)) throw fail("MalformedPickle", "no list of storage keys");
   locate(source, runs, keys, cursor.at);
   return value;
 }
 
-function storageOf(source: ByteSource, runs: Map<string, Run>, id: PyValue): TorchStorage {
+function storageOf(source: ByteSource, budget: Budget, runs: Map<string, Run>, id: PyValue): TorchStorage {
   const { dtype, key, count, view } = storageId(id);
   if (!dtype || !Number.isSafeInteger(count))
     throw new BuildError("MalformedPickle", "a storage without type or count");
@@ -78,8 +84,12 @@ function storageOf(source: ByteSource, runs: Map<string, Run>, id: PyValue): Tor
     throw new BuildError("MalformedPickle", `storage ${key} is described in two ways`);
   runs.set(key, run);
   const part = (first: number, length: number) =>
-    new TorchStorage(source.file, dtype, length, (begin, bytes) =>
-      source.read((run.dataAt as number) + first + begin, bytes),
+    new TorchStorage(
+      source.file,
+      dtype,
+      length,
+      (begin, bytes) => source.read((run.dataAt as number) + first + begin, bytes),
+      budget,
     );
   if (view === null) {
     run.whole ??= part(0, count);

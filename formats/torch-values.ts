@@ -2,10 +2,11 @@
  * @file torch objects inside checkpoints: storages (runs of elements in the file), tensors (strided views of them), devices
  * and element types. A tensor's data are read when asked for, never before.
  */
-import { FileFormatError } from "../base/errors.js";
 import type { DType, HostTensor, TensorData } from "../base/tensor.js";
+import type { Budget } from "./budget.js";
 import { bytesPerElement, checkedCount, elementsOf } from "./dtypes.js";
 import { BuildError, PyOpaque, PyTuple, type PyValue } from "./python.js";
+import { gather, maxAxes } from "./strided.js";
 
 /** A run of `count` elements; several tensors may share one. */
 export class TorchStorage extends PyOpaque {
@@ -18,18 +19,17 @@ export class TorchStorage extends PyOpaque {
     readonly count: number,
     /** Reads `length` bytes from byte `begin`; bounds are the caller's business. */
     readonly read: (begin: number, length: number) => Uint8Array,
+    /** What the file's tensors may take together: any number of views may share or repeat the same few bytes. */
+    readonly budget?: Budget,
   ) {
     super();
   }
 }
 
-/** Materialising a broadcast view may enlarge its storage this many times, or up to 16 Mi elements. */
-const maxExpansion = 64;
-const freeElements = 1 << 24;
-
 /** A strided view of a storage, bounds checked. */
 export class TorchTensor extends PyOpaque implements Pick<HostTensor, "dtype" | "shape"> {
   readonly pyType = "torch.Tensor";
+  private charged = false;
   private constructor(
     readonly dtype: DType,
     readonly shape: readonly number[],
@@ -57,7 +57,7 @@ export class TorchTensor extends PyOpaque implements Pick<HostTensor, "dtype" | 
       throw new BuildError("MalformedPickle", "a tensor without storage, size or stride");
     const shape = size.items as readonly number[];
     const steps = stride.items as readonly number[];
-    const count = checkedCount(shape);
+    const count = shape.length > maxAxes ? undefined : checkedCount(shape);
     const good = (n: PyValue) => typeof n === "number" && Number.isSafeInteger(n) && n >= 0;
     if (count === undefined || steps.length !== shape.length || !steps.every(good) || !good(offset))
       throw new BuildError("MalformedPickle", "size, stride or offset of a tensor are not whole numbers");
@@ -93,26 +93,22 @@ export class TorchTensor extends PyOpaque implements Pick<HostTensor, "dtype" | 
     return TorchTensor.view(storage, 0, new PyTuple(shape), new PyTuple(contiguousStride(shape)));
   }
 
-  /** Contiguous data in C order. @throws FileFormatError UnsupportedFeature for a broadcast far beyond its storage */
+  /** Contiguous data in C order. @throws FileFormatError UnsupportedFeature for views far beyond what the file holds */
   toHost(): HostTensor {
-    const { dtype, shape, stride } = this;
+    const { dtype, shape, stride, storage } = this;
     const count = shape.reduce((n, d) => n * d, 1);
     const size = bytesPerElement[dtype];
-    if (count > freeElements && count > maxExpansion * Math.max(1, this.storage.count))
-      throw new FileFormatError(
-        "UnsupportedFeature",
-        this.storage.file,
-        `tensor [${shape}] is a broadcast of ${this.storage.count} elements`,
-      );
     if (count === 0) return { dtype, shape, data: elementsOf(dtype, new ArrayBuffer(0)) };
+    const whole = isContiguous(shape, stride);
     const span = 1 + shape.reduce((n, d, i) => n + (d - 1) * stride[i], 0);
-    const bytes = this.storage.read(this.storageOffset * size, span * size);
-    const elements = elementsOf(dtype, bytes.buffer as ArrayBuffer);
-    return {
-      dtype,
-      shape,
-      data: isContiguous(shape, stride) ? elements : gather(elements, shape, stride, count, dtype),
-    };
+    if (!this.charged) storage.budget?.take((whole ? span : span + count) * size, `the views up to [${shape}]`);
+    this.charged = true;
+    const stored = storage.read(this.storageOffset * size, span * size);
+    const elements = elementsOf(dtype, stored.buffer as ArrayBuffer);
+    if (whole) return { dtype, shape, data: elements };
+    const data = elementsOf(dtype, new ArrayBuffer(count * size));
+    gather<TensorData>(elements, data, shape, stride);
+    return { dtype, shape, data };
   }
 }
 
@@ -145,26 +141,4 @@ export function contiguousStride(shape: readonly number[]): number[] {
 function isContiguous(shape: readonly number[], stride: readonly number[]): boolean {
   const wanted = contiguousStride(shape);
   return shape.every((side, axis) => side === 1 || stride[axis] === wanted[axis]);
-}
-
-function gather(
-  from: TensorData,
-  shape: readonly number[],
-  stride: readonly number[],
-  count: number,
-  dtype: DType,
-): TensorData {
-  const out = elementsOf(dtype, new ArrayBuffer(count * bytesPerElement[dtype]));
-  const index = shape.map(() => 0);
-  let at = 0;
-  for (let i = 0; i < count; i++) {
-    out[i] = from[at];
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      at += stride[axis];
-      if (++index[axis] < shape[axis]) break;
-      at -= stride[axis] * shape[axis];
-      index[axis] = 0;
-    }
-  }
-  return out;
 }

@@ -1,8 +1,9 @@
 /** @file torch's zip format: `<root>/data.pkl`, one record `<root>/data/<key>` a storage, `<root>/version`. */
 import { FileFormatError } from "../base/errors.js";
+import { Budget } from "./budget.js";
 import { ByteCursor } from "./byte-cursor.js";
 import { bytesPerElement } from "./dtypes.js";
-import { checkTree } from "./pickle-limits.js";
+import { settled } from "./pickle-limits.js";
 import { BuildError, type PyValue } from "./python.js";
 import type { ByteSource } from "./source.js";
 import { storageId, torchGlobals } from "./torch-globals.js";
@@ -25,6 +26,7 @@ export function readTorchZip(source: ByteSource): PyValue {
     throw new FileFormatError("UnsupportedFeature", file, "written on a big-endian machine");
 
   const storages = new Map<string, TorchStorage>();
+  const budget = new Budget(file, source.size, "UnsupportedFeature");
   const persistent = (id: PyValue) => {
     const { dtype, key, count } = storageId(id);
     const known = storages.get(key);
@@ -38,13 +40,13 @@ export function readTorchZip(source: ByteSource): PyValue {
         `record ${name} has ${archive.sizeOf(name)} bytes, expected ${needed}`,
       );
     const record = archive.record(name);
-    const storage = new TorchStorage(file, dtype, count, (begin, length) => record.read(begin, length));
+    const storage = new TorchStorage(file, dtype, count, (begin, length) => record.read(begin, length), budget);
     storages.set(key, storage);
     return storage;
   };
   const bytes = archive.record(pickle).read(0, archive.sizeOf(pickle));
   // the record's CRC is right, so an end before STOP is no truncation
-  const value = unpickle(new ByteCursor(bytes, file, "MalformedPickle"), { globals: torchGlobals, persistent });
-  checkTree(value, bytes.length, file);
-  return value;
+  const cursor = new ByteCursor(bytes, file, "MalformedPickle");
+  const value = unpickle(cursor, { globals: torchGlobals, persistent, keepUnknown: true });
+  return settled(value, bytes.length, file);
 }

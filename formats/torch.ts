@@ -6,6 +6,7 @@ import { type ByteSource, fileSource } from "./source.js";
 import { torchGlobals } from "./torch-globals.js";
 import { looksLikeLegacy, readTorchLegacy } from "./torch-legacy.js";
 import { readTorchZip } from "./torch-zip.js";
+import { PyUnknown } from "./unknown-globals.js";
 import { hasZipEnd, looksLikeZip } from "./zip.js";
 
 export type TorchFormat = "torch-zip" | "torch-legacy" | "pickle";
@@ -29,9 +30,20 @@ export function readTorch(file: string): TorchFile {
 
 /** `readTorch` from any source of bytes. */
 export function readTorchSource(source: ByteSource): TorchFile {
+  const { format, root } = readStored(source);
+  if (root instanceof PyUnknown)
+    throw new FileFormatError(
+      "ForbiddenGlobal",
+      source.file,
+      `the file holds one object, ${root.name}, which only the program that saved it can build; save its state_dict() instead`,
+    );
+  return { format, root };
+}
+
+function readStored(source: ByteSource): TorchFile {
   const { file, size } = source;
   if (size === 0) throw new FileFormatError("Truncated", file, "the file is empty");
-  const head = source.read(0, Math.min(size, 16));
+  const head = source.read(0, Math.min(size, 32));
   if (looksLikeZip(head)) return { format: "torch-zip", root: readTorchZip(source) };
   if (looksLikeLegacy(head)) return { format: "torch-legacy", root: readTorchLegacy(source) };
   // a zip archive without its beginning: the directory tells how much is missing
@@ -43,7 +55,7 @@ export function readTorchSource(source: ByteSource): TorchFile {
     });
   if (!sure && size > maxGuess) throw foreign();
   try {
-    return { format: "pickle", root: readPickle(source.read(0, size), file, torchGlobals) };
+    return { format: "pickle", root: readPickle(source.read(0, size), file, torchGlobals, true) };
   } catch (e) {
     if (sure || !(e instanceof FileFormatError) || e.kind === "ForbiddenGlobal") throw e;
     throw foreign(e);

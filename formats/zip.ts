@@ -5,6 +5,7 @@
 import { inflateRawSync } from "node:zlib";
 import { type FileFailure, FileFormatError } from "../base/errors.js";
 import { crc32 } from "../base/hash.js";
+import { Budget } from "./budget.js";
 import { type ByteSource, memorySource } from "./source.js";
 
 interface Entry {
@@ -25,6 +26,9 @@ const crcChunk = 1 << 20;
 
 /** An open archive whose directory, headers and checksums are all sound. */
 export class ZipArchive {
+  /** Inflated records that were asked for. */
+  private readonly inflated = new Map<string, ByteSource>();
+
   private constructor(
     private readonly source: ByteSource,
     private readonly entries: ReadonlyMap<string, Entry>,
@@ -37,6 +41,9 @@ export class ZipArchive {
     refuseOverlaps(source, entries);
     const archive = new ZipArchive(source, new Map(entries.map((e) => [e.name, e])));
     if (archive.entries.size !== entries.length) throw fail(source, "MalformedFile", "two records of one name");
+    // inflated records are held, and what is read of them is a copy: twice this is what they take
+    const budget = new Budget(source.file, source.size, "MalformedFile", { free: 2 ** 25, times: 2 });
+    for (const { name, size } of entries.filter((e) => e.deflated)) budget.take(size, `record ${name}, inflated,`);
     for (const entry of entries) archive.verify(entry);
     return archive;
   }
@@ -57,8 +64,12 @@ export class ZipArchive {
   /** A record for random access; only a deflated one is held in memory. */
   record(name: string): ByteSource {
     const entry = this.entry(name);
-    if (entry.deflated) return memorySource(this.inflate(entry), this.source.file);
     const { file } = this.source;
+    if (entry.deflated) {
+      const known = this.inflated.get(name) ?? memorySource(this.inflate(entry), file);
+      this.inflated.set(name, known);
+      return known;
+    }
     const read = (begin: number, length: number) => {
       if (begin + length > entry.size) throw fail(this.source, "StorageOutOfBounds", `record ${name} is too short`);
       return this.source.read(entry.dataAt + begin, length);
@@ -76,7 +87,9 @@ export class ZipArchive {
     const packed = this.source.read(entry.dataAt, entry.packedSize);
     let bytes: Uint8Array;
     try {
-      bytes = inflateRawSync(packed, { maxOutputLength: Math.max(1, entry.size) });
+      // one chunk for all of it: several would be joined by a copy
+      const chunkSize = Math.max(64, Math.min(entry.size + 1, 2 ** 30));
+      bytes = inflateRawSync(packed, { maxOutputLength: Math.max(1, entry.size), chunkSize });
     } catch (cause) {
       throw fail(this.source, "ChecksumMismatch", `record ${entry.name} cannot be decompressed`, cause);
     }

@@ -8,7 +8,7 @@ import type { RetrievalNetwork } from "./network.js";
 import { parseNetParams } from "./params.js";
 import { State } from "./state.js";
 import { InferenceStore } from "./weight-store.js";
-import { type Checkpoint, openCheckpoint } from "./weights/checkpoint.js";
+import { type Checkpoint, openCheckpoint, severalNetworks } from "./weights/checkpoint.js";
 
 /**
  * Builds the FIRe or HOW network of a checkpoint (a path, or one already open) with its weights on the device.
@@ -21,7 +21,7 @@ export function loadNetwork(device: Device, checkpoint: string | Checkpoint): Re
     throw new FileFormatError(
       "NotACheckpoint",
       file,
-      `expected a FIRe or HOW checkpoint, got ${describe(kind)}; \`fire-gpu inspect\` shows what it holds`,
+      `expected a FIRe or HOW checkpoint, got ${describe(kind)}${severalNetworks(opened)}; \`fire-gpu inspect\` shows what it holds`,
     );
   if (!netParams)
     throw new FileFormatError(

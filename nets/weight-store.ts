@@ -2,6 +2,8 @@
  * @file Where layers get their weights on the device: folded and packed once for inference, or derived anew from learned
  * parameters at every optimiser step (nets/train/training-store.ts). Layers are the same for both.
  */
+import { FileFormatError } from "../base/errors.js";
+import { firstNotFinite } from "../base/finite.js";
 import type { Device } from "../engine/device.js";
 import { pad4, run, size } from "../engine/op.js";
 import { oihw, type PackAttrs, packPanels, rightTransposed } from "../engine/ops/pack.js";
@@ -71,6 +73,8 @@ export class InferenceStore implements WeightStore {
       bias[o] = beta[o] - mean[o] * scale;
       for (let i = o * per; i < (o + 1) * per; i++) folded[i] = weight[i] * scale;
     }
+    if (firstNotFinite(folded) >= 0 || firstNotFinite(bias) >= 0)
+      throw new FileFormatError("NotFinite", this.source, `${conv}.weight with ${bn} folded in is beyond float32`);
     return { weights: this.packed(folded, oihw(O, I, kh, kw)), bias: this.own(this.device.upload(bias, [O], bn)) };
   }
 

@@ -18,11 +18,12 @@ import { openIndex, storeIndex } from "../asmk/open-index.js";
 import { writeFileAtomic } from "../base/atomic.js";
 import { UsageError } from "../base/errors.js";
 import { pickleChunks } from "../formats/pickle-write.js";
-import { NdArray, PyDict, type PyValue } from "../formats/python.js";
+import { BuildError, NdArray, PyDict, type PyValue } from "../formats/python.js";
 import { writePythonSafetensors } from "../formats/python-safetensors.js";
 import { TorchTensor } from "../formats/torch-values.js";
 import { writeTorch } from "../formats/torch-write.js";
-import { peekCheckpoint, readAny } from "../nets/weights/checkpoint.js";
+import { leaveOutUnknown } from "../formats/unknown-globals.js";
+import { checkWeights, peekCheckpoint, readAny } from "../nets/weights/checkpoint.js";
 import { halved } from "../nets/weights/halve.js";
 import { type Inspection, inspectFile } from "./inspect.js";
 
@@ -49,6 +50,8 @@ export interface Conversion {
   kind: Inspection["kind"];
   format: "torch-zip" | "safetensors" | "pickle" | "fire-gpu codebook" | "fire-gpu index";
   bytes: number;
+  /** Values of Python classes that only the program that saved them can build, and that TO has no form for. */
+  leftOut: readonly string[];
 }
 
 /**
@@ -63,13 +66,14 @@ export async function convertFile(from: string, to: string, options: ConvertOpti
       throw new UsageError("Exists", `convert: ${to} exists; allow overwriting or give another name`);
   }
   const { kind, format } = await inspectFile(from);
+  const leftOut: string[] = [];
   const written =
     kind === "codebook"
       ? convertCodebook(from, to)
       : kind === "inverted file"
         ? await convertIndex(from, to, options)
-        : convertValue(contentOf(from, format, options), to);
-  return { from, to, kind, format: written, bytes: statSync(to).size };
+        : convertValue(contentOf(from, format, options), to, leftOut);
+  return { from, to, kind, format: written, bytes: statSync(to).size, leftOut };
 }
 
 function convertCodebook(from: string, to: string): Conversion["format"] {
@@ -90,28 +94,34 @@ async function convertIndex(from: string, to: string, { dim }: ConvertOptions): 
   return to.endsWith(".pkl") ? "pickle" : "fire-gpu index";
 }
 
+/** `optimizer`, `scheduler`, and other trainers' names for them. */
+const trainingState = /^(optimi[sz]ers?|(lr_)?schedulers?)(_states?|_state_dict)?$/i;
+
 /** The value to write: converted and trimmed as asked. */
 function contentOf(from: string, format: Inspection["format"], options: ConvertOptions): PyValue {
   const { upgrade, weightsOnly, half, about } = options;
+  // weights that are no numbers do not travel on
+  checkWeights(peekCheckpoint(from));
   const whole = upgrade && format !== "fire-gpu index" ? peekCheckpoint(from).root : readAny(from).root;
   if (about !== undefined && !half) throw new UsageError("AboutAlone", "convert: --about goes with --half");
   if (half && !(whole instanceof PyDict && whole.has("state_dict")))
     throw new UsageError("NotACheckpoint", `convert: --half — expected a checkpoint with a state_dict, got ${from}`);
   const root = half ? halved(whole as PyDict, about) : whole;
   if (!weightsOnly || !(root instanceof PyDict)) return root;
-  const kept = [...root].filter(([key]) => key !== "optimizer" && key !== "scheduler");
+  const kept = [...root].filter(([key]) => !(typeof key === "string" && trainingState.test(key)));
   const trimmed = PyDict.of(kept, root.type === "OrderedDict" ? "OrderedDict" : "dict");
   trimmed.attributes = root.attributes;
   return trimmed;
 }
 
-function convertValue(root: PyValue, to: string): Conversion["format"] {
+function convertValue(root: PyValue, to: string, leftOut: string[]): Conversion["format"] {
   const ending = expectEnding(to, "a checkpoint", [".pth", ".pt", ".safetensors", ".pkl"]);
   try {
     if (ending === ".safetensors") {
       writePythonSafetensors(to, root);
       return "safetensors";
     }
+    leftOut.push(...leaveOutUnknown(root));
     if (ending === ".pkl") {
       const asArray = (value: object) => (value instanceof TorchTensor ? arrayOf(value) : undefined);
       writeFileAtomic(to, pickleChunks(root, 4, asArray));
@@ -121,7 +131,7 @@ function convertValue(root: PyValue, to: string): Conversion["format"] {
     return "torch-zip";
   } catch (e) {
     // the writers refuse what their format cannot hold
-    if (e instanceof TypeError || e instanceof RangeError)
+    if (e instanceof TypeError || e instanceof RangeError || e instanceof BuildError)
       throw new UsageError("NoSuchForm", `convert: ${to} cannot hold this file (${e.message})`, { cause: e });
     throw e;
   }

@@ -27,6 +27,8 @@ export interface Inspection {
   version: string | null;
   /** True for an old HOW file, shown in its converted form. */
   converted: boolean;
+  /** Key or prefix under which the weights stand ("key model", 'prefix "module."'); tensors are named without. */
+  wrapping: string | null;
   epoch: number | null;
   bestScore: number | null;
   netParams: JsonValue;
@@ -58,6 +60,7 @@ export async function inspectFile(file: string): Promise<Inspection> {
     kind: isCodebookFile(file, info) ? "codebook" : (cacheKind(info.root) ?? info.kind),
     version: info.version,
     converted: info.converted,
+    wrapping: info.wrapping,
     epoch: info.epoch,
     bestScore: info.bestScore,
     netParams: toJson(info.netParams as Parameters<typeof toJson>[0]),
@@ -113,6 +116,7 @@ async function inspectIndex(file: string): Promise<Omit<Inspection, "file" | "by
     kind: "inverted file",
     version: null,
     converted: false,
+    wrapping: null,
     epoch: null,
     bestScore: null,
     netParams: null,

@@ -36,18 +36,21 @@ export interface OutlineEntry {
 export function* arraysOf(value: PyValue, path = ""): Generator<ArrayEntry> {
   if (value instanceof TorchTensor || value instanceof NdArray)
     yield { name: path, dtype: value.dtype, shape: value.shape };
-  else for (const [key, item] of childrenOf(value)) yield* arraysOf(item, path ? `${path}.${key}` : key);
+  else if (typeof value === "object" && value !== null)
+    for (const [key, item] of childrenOf(value)) yield* arraysOf(item, path ? `${path}.${key}` : key);
 }
 
 /** The upper levels of a value; of long containers the first items and how many follow. */
 export function* outline(value: PyValue, depth = 3, perLevel = 12, path = ""): Generator<OutlineEntry> {
   yield { path, type: pyType(value), summary: summaryOf(value) };
   if (depth === 0) return;
-  const children = [...childrenOf(value)];
-  for (const [key, item] of children.slice(0, perLevel))
+  let left = perLevel;
+  for (const [key, item] of childrenOf(value)) {
+    if (left-- === 0) break;
     yield* outline(item, depth - 1, perLevel, path ? `${path}.${key}` : key);
-  if (children.length > perLevel)
-    yield { path: path ? `${path}.…` : "…", type: "", summary: `${children.length - perLevel} more` };
+  }
+  const more = (value instanceof PyDict ? value.size : itemsOf(value).length) - perLevel;
+  if (more > 0) yield { path: path ? `${path}.…` : "…", type: "", summary: `${more} more` };
 }
 
 /** A plain value as JSON: arrays become text like "F32 [64, 128]", big integers and non-finite numbers text. */
@@ -63,12 +66,16 @@ export function toJson(value: Plain): JsonValue {
   return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, toJson(v)]));
 }
 
-function childrenOf(value: PyValue): Iterable<[string, PyValue]> {
-  const indexed = (items: readonly PyValue[]) => items.map((item, i): [string, PyValue] => [String(i), item]);
-  if (value instanceof PyDict) return [...value].map(([k, v]): [string, PyValue] => [String(toJson(plain(k))), v]);
-  if (Array.isArray(value)) return indexed(value);
-  if (value instanceof PyTuple || value instanceof ObjectArray) return indexed(value.items);
-  return [];
+/** Members with their keys, one after the other: there may be millions. */
+function* childrenOf(value: PyValue): Generator<[string, PyValue]> {
+  if (value instanceof PyDict) for (const [k, v] of value) yield [String(toJson(plain(k))), v];
+  let at = 0;
+  for (const item of itemsOf(value)) yield [String(at++), item];
+}
+
+function itemsOf(value: PyValue): readonly PyValue[] {
+  if (Array.isArray(value)) return value;
+  return value instanceof PyTuple || value instanceof ObjectArray ? value.items : [];
 }
 
 const longestText = 60;

@@ -2,16 +2,17 @@
  * @file Any checkpoint file, opened: `.pth` (zip or legacy), `.pkl`, `.safetensors`, told apart by content, and brought to
  * one form whatever program wrote it.
  */
-import { FileFormatError } from "../../base/errors.js";
 import type { HostTensor } from "../../base/tensor.js";
 import { type Plain, PyDict, type PyValue, plain } from "../../formats/python.js";
 import { readPythonSafetensors } from "../../formats/python-safetensors.js";
 import { looksLikeSafetensors } from "../../formats/safetensors.js";
 import { fileSource } from "../../formats/source.js";
 import { readTorchSource, type TorchFormat } from "../../formats/torch.js";
-import { TorchTensor } from "../../formats/torch-values.js";
+import type { TorchTensor } from "../../formats/torch-values.js";
 import { convertOldHow, isOldHow } from "./how-old.js";
+import { requireSound } from "./sound.js";
 import { checkStateDict, type Tolerance } from "./state-dict.js";
+import { type Unwrapped, unwrap } from "./unwrap.js";
 
 /**
  * What a checkpoint is for. "fire" and "how" are named by their version (a FIRe pre-training file has none and is known by
@@ -44,6 +45,10 @@ export interface CheckpointInfo {
   readonly tensors: ReadonlyMap<string, TorchTensor>;
   /** Batch counters may be absent: files from before torch 0.4.1 (no `_metadata`) have none. */
   readonly countersOptional: boolean;
+  /** Key or prefix under which the weights stand in the file, in words; null where there is none. */
+  readonly wrapping: string | null;
+  /** Keys or prefixes of several networks in one file, of which none is the obvious one. */
+  readonly ambiguous: readonly string[];
   /** Everything, types kept: optimizer and scheduler state, exact ints and floats. */
   readonly root: PyValue;
 }
@@ -56,18 +61,32 @@ export interface Checkpoint extends CheckpointInfo {
 
 /**
  * Opens a checkpoint and loads its state dict.
- * @throws MissingDataError when there is no such file; FileFormatError when it is damaged, hostile or no checkpoint
+ * @throws MissingDataError when there is no such file; FileFormatError when it is damaged, hostile or no checkpoint, or
+ *   when a network's weights are not numbers (NotFinite, naming the tensor)
  */
 export function openCheckpoint(file: string): Checkpoint {
   const info = peekCheckpoint(file);
-  return { ...info, stateDict: new Map([...info.tensors].map(([name, tensor]) => [name, tensor.toHost()])) };
+  const stateDict = new Map([...info.tensors].map(([name, tensor]) => [name, tensor.toHost()]));
+  if (isNetwork(info)) for (const [name, tensor] of stateDict) requireSound(file, name, tensor);
+  return { ...info, stateDict };
+}
+
+/** Reads a network's weights one after the other, only to look at them. @throws FileFormatError as openCheckpoint */
+export function checkWeights(info: CheckpointInfo): void {
+  if (isNetwork(info)) for (const [name, tensor] of info.tensors) requireSound(info.file, name, tensor.toHost());
+}
+
+function isNetwork({ kind }: CheckpointInfo): boolean {
+  return kind !== "tensors" && kind !== "unknown";
 }
 
 /** `openCheckpoint` without loading the weights. */
 export function peekCheckpoint(file: string): CheckpointInfo {
   const { format, root } = readAny(file);
-  const old = root instanceof PyDict && isOldHow(root);
-  return normalise(file, format, old ? convertOldHow(root, file) : root, old);
+  const found = unwrap(root, file);
+  if (!isOldHow(found.top)) return normalise(file, format, root, found);
+  const converted = convertOldHow(found.top, file);
+  return { ...normalise(file, format, converted, { ...found, ...unwrap(converted, file) }), converted: true };
 }
 
 /** The Python value of a checkpoint file as it is, before any conversion. @throws like openCheckpoint */
@@ -92,9 +111,14 @@ export function checkShapes(
   checkStateDict(checkpoint.tensors, expected, checkpoint.file, { ...tolerance, mayMiss });
 }
 
-function normalise(file: string, format: CheckpointFormat, root: PyValue, converted: boolean): CheckpointInfo {
-  const top = root instanceof PyDict ? root : new PyDict();
-  const state = stateOf(top, file);
+/** For messages: nothing, or that a file holds several networks and what to do. */
+export function severalNetworks({ ambiguous }: Pick<CheckpointInfo, "ambiguous">): string {
+  if (ambiguous.length < 2) return "";
+  return `; it holds several sets of weights (${ambiguous.join(", ")}): save one of them alone, as state_dict`;
+}
+
+function normalise(file: string, format: CheckpointFormat, root: PyValue, found: Unwrapped): CheckpointInfo {
+  const { top, state, wrapping, ambiguous } = found;
   const tensors = new Map([...(state ?? [])] as [string, TorchTensor][]);
   const version = top.get("_version");
   const meta = plainObject(top.get("meta"));
@@ -108,7 +132,7 @@ function normalise(file: string, format: CheckpointFormat, root: PyValue, conver
     format,
     kind: kindOf(typeof version === "string" ? version : null, meta, [...tensors.keys()]),
     version: typeof version === "string" ? version : null,
-    converted,
+    converted: false,
     epoch: number("epoch"),
     netParams,
     meta,
@@ -116,22 +140,10 @@ function normalise(file: string, format: CheckpointFormat, root: PyValue, conver
     scores: plain(top.get("scores") ?? null),
     tensors,
     countersOptional: state !== undefined && !state.attributes?.has("_metadata") && format !== "safetensors",
+    wrapping,
+    ambiguous,
     root,
   };
-}
-
-/** The map from names to tensors: under "state_dict", or the file itself. */
-function stateOf(root: PyDict, file: string): PyDict | undefined {
-  const inner = root.get("state_dict");
-  if (inner !== undefined) {
-    if (inner instanceof PyDict && isTensorMap(inner)) return inner;
-    throw new FileFormatError("NotACheckpoint", file, "state_dict is not a map from names to tensors");
-  }
-  return root.size && isTensorMap(root) ? root : undefined;
-}
-
-function isTensorMap(dict: PyDict): boolean {
-  return [...dict].every(([name, value]) => typeof name === "string" && value instanceof TorchTensor);
 }
 
 function kindOf(version: string | null, meta: PlainObject | null, names: readonly string[]): CheckpointKind {
@@ -142,7 +154,7 @@ function kindOf(version: string | null, meta: PlainObject | null, names: readonl
   if (meta && "pooling" in meta) return "soa" in meta ? "solar" : "cirtorch";
   if (names.length === 0) return "unknown";
   if (names.some((n) => n.startsWith("lit."))) return "fire";
-  return names.some((n) => /^(module\.)?(conv1\.weight$|layer1\.|features\.(0\.weight$|4\.))/.test(n))
+  return names.some((n) => /^(conv1\.weight$|layer1\.|features\.(0\.weight$|4\.)|4\.0\.conv1\.weight$)/.test(n))
     ? "trunk"
     : "tensors";
 }

@@ -3,7 +3,7 @@ import { FileFormatError } from "../../base/errors.js";
 import { f32Tensor, type HostTensor, toFloat32 } from "../../base/tensor.js";
 import type { NetParams } from "../params.js";
 import { architectureTensors } from "./architecture.js";
-import type { Checkpoint } from "./checkpoint.js";
+import { type Checkpoint, severalNetworks } from "./checkpoint.js";
 import { initialState } from "./initial.js";
 import { checkStateDict, pretrainingTolerance } from "./state-dict.js";
 
@@ -32,7 +32,7 @@ export function startState(
     throw new FileFormatError(
       "NotACheckpoint",
       file,
-      "expected a FIRe or HOW checkpoint, or a ResNet trunk to begin from",
+      `expected a FIRe or HOW checkpoint, or a ResNet trunk to begin from${severalNetworks(checkpoint)}`,
     );
   const specs = architectureTensors(kind, params);
   const isTrunk = (name: string) => name.startsWith("features.");
@@ -68,8 +68,7 @@ const STEM = ["conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "
 
 /** `layer1.0.conv1.weight`, or `4.0.conv1.weight` of a bare sequential trunk, as `features.4.0.conv1.weight`. */
 function positional(name: string): string {
-  const plain = name.replace(/^module\./, "");
-  const [head, ...rest] = plain.split(".");
+  const [head, ...rest] = name.split(".");
   const at = /^\d+$/.test(head) ? Number(head) : STEM.indexOf(head);
-  return at < 0 ? plain : ["features", at, ...rest].join(".");
+  return at < 0 ? name : ["features", at, ...rest].join(".");
 }

@@ -8,25 +8,11 @@ import { memorySource } from "../../formats/source.js";
 import { readTorch, readTorchSource } from "../../formats/torch.js";
 import type { TorchTensor } from "../../formats/torch-values.js";
 import { zipChunks } from "../../formats/zip-write.js";
-import { digest, failureOf, fixture, flipped, pickleOf } from "../support/format-files.js";
+import { digest, failureOf, fixture, flipped, floatView, pickleOf, torchArchive } from "../support/format-files.js";
 
 const test = suite("formats-torch");
 const read = (bytes: Uint8Array) => readTorchSource(memorySource(bytes, "test.pth")).root;
 const tensorOf = (root: PyValue, name: string) => (root as PyDict).get(name) as TorchTensor;
-
-/** A torch zip of a given pickle and given storages. */
-function archive(pickle: Uint8Array, storages: Record<string, Uint8Array> = {}): Uint8Array {
-  const records = Object.entries(storages).map(([key, bytes]) => ({ name: `a/data/${key}`, chunks: [bytes] }));
-  return Buffer.concat([...zipChunks([{ name: "a/data.pkl", chunks: [pickle] }, ...records])]);
-}
-
-/** One float32 view of storage "0", as a pickle. Sizes below 128. */
-function view(count: number, offset: number, shape: number[], stride: number[]): Uint8Array {
-  const tuple = (items: number[]) => `(${items.map((n) => `K${String.fromCharCode(n)}`).join("")}t`;
-  const storage = `(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK${String.fromCharCode(count)}tQ`;
-  const args = `(${storage}K${String.fromCharCode(offset)}${tuple(shape)}${tuple(stride)}\x89ccollections\nOrderedDict\n)Rt`;
-  return pickleOf(`\x80\x02ctorch._utils\n_rebuild_tensor_v2\n${args}R.`);
-}
 
 const floats = (n: number) => new Uint8Array(Float32Array.from({ length: n }, (_, i) => i).buffer);
 
@@ -53,7 +39,8 @@ test("strides, offsets, broadcasts and shared storages are honoured", () => {
   assert.is(tensorOf(root, "share_a").storage, tensorOf(root, "share_b").storage);
   assert.equal(data("expanded").slice(0, 4), data("expanded").slice(8));
   const back = (storage: number, offset: number, shape: number[], stride: number[]) => [
-    ...(read(archive(view(storage, offset, shape, stride), { 0: floats(storage) })) as TorchTensor).toHost().data,
+    ...(read(torchArchive(floatView(storage, offset, shape, stride), { 0: floats(storage) })) as TorchTensor).toHost()
+      .data,
   ];
   assert.equal(back(6, 0, [3, 2], [1, 3]), [0, 3, 1, 4, 2, 5]);
   assert.equal(back(6, 1, [2], [4]), [1, 5]);
@@ -63,20 +50,22 @@ test("strides, offsets, broadcasts and shared storages are honoured", () => {
 
 test("a view beyond its storage, and a storage beyond its record, are refused", () => {
   const out = (pickle: Uint8Array, bytes: number) =>
-    failureOf(() => read(archive(pickle, { 0: new Uint8Array(bytes) })));
-  assert.is(out(view(6, 0, [6], [1]), 24), "none");
-  assert.is(out(view(6, 1, [6], [1]), 24), "StorageOutOfBounds");
-  assert.is(out(view(6, 0, [2, 2], [5, 1]), 24), "StorageOutOfBounds");
-  assert.is(out(view(6, 0, [6], [1]), 23), "StorageOutOfBounds");
-  assert.is(out(view(6, 0, [6], [1, 1]), 24), "MalformedPickle");
+    failureOf(() => read(torchArchive(pickle, { 0: new Uint8Array(bytes) })));
+  assert.is(out(floatView(6, 0, [6], [1]), 24), "none");
+  assert.is(out(floatView(6, 1, [6], [1]), 24), "StorageOutOfBounds");
+  assert.is(out(floatView(6, 0, [2, 2], [5, 1]), 24), "StorageOutOfBounds");
+  assert.is(out(floatView(6, 0, [6], [1]), 23), "StorageOutOfBounds");
+  assert.is(out(floatView(6, 0, [6], [1, 1]), 24), "MalformedPickle");
   assert.is(
-    failureOf(() => read(archive(view(6, 0, [6], [1])))),
+    failureOf(() => read(torchArchive(floatView(6, 0, [6], [1])))),
     "MissingRecord",
   );
 });
 
 test("a broadcast that would fill the memory is refused when its data are asked for", () => {
-  const tensor = read(archive(view(1, 0, Array(6).fill(100), Array(6).fill(0)), { 0: floats(1) })) as TorchTensor;
+  const tensor = read(
+    torchArchive(floatView(1, 0, Array(6).fill(100), Array(6).fill(0)), { 0: floats(1) }),
+  ) as TorchTensor;
   assert.equal(tensor.shape, Array(6).fill(100));
   assert.is(
     failureOf(() => tensor.toHost()),
@@ -95,7 +84,7 @@ test("hostile pickles inside sound archives are refused", () => {
   ];
   for (const [pickle, kind] of kinds)
     assert.is(
-      failureOf(() => read(archive(pickleOf(pickle)))),
+      failureOf(() => read(torchArchive(pickleOf(pickle)))),
       kind,
       pickle,
     );
@@ -117,7 +106,7 @@ test("files that are something else are told apart", () => {
   const noise = Uint8Array.from({ length: 500 }, (_, i) => (i * 7919 + 13) >>> 3);
   assert.ok(["NotACheckpoint", "MalformedPickle"].includes(failureOf(() => read(noise))));
   assert.is(
-    failureOf(() => read(archive(pickleOf("N."), {}).subarray(3))),
+    failureOf(() => read(torchArchive(pickleOf("N."), {}).subarray(3))),
     "Truncated",
   );
 });
