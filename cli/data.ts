@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { renderTask } from "../tasks/render.js";
 import { EXIT_CODES } from "./failure.js";
 import { interruptSignal } from "./interrupt.js";
-import { parseCount, parseWhole } from "./options.js";
+import { parseCount, parseWhole, parseWithin } from "./options.js";
 import { stderrProgress } from "./progress.js";
 
 interface RenderFlags {
@@ -40,7 +40,7 @@ export function dataCommand(): Command {
     .option("--size <pixels>", "longer side", parseCount)
     .option("--seed <n>", "another seed, other landmarks", parseWhole)
     .option("--quality <n>", "upper bound of the JPEG quality", parseCount)
-    .option("-j, --jobs <n>", "threads (default: one a core)", parseCount)
+    .option("-j, --jobs <n>", "threads (default: one a core)", parseWithin(1, 256))
     .option("--json", "print a summary as JSON")
     .addHelpText("after", HELP)
     .action(async ({ queries, json, ...options }: RenderFlags) => {

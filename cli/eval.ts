@@ -18,6 +18,8 @@ import {
   DEVICE,
   type DeviceFlags,
   deviceChoice,
+  type FeaturesNum,
+  featuresLimit,
   MEMORY,
   NO_TUNE,
   PRECISION,
@@ -32,7 +34,7 @@ interface EvalFlags extends DeviceFlags {
   modelLoad?: string;
   dataFolder?: string;
   expFolder?: string;
-  featuresNum?: number | null;
+  featuresNum?: FeaturesNum;
   scales?: number[];
   datasetsLocal?: string[];
   codebook?: string;
@@ -130,6 +132,7 @@ export function overridesOf(flags: EvalFlags): Override[] {
 }
 
 function flagValue(flag: keyof EvalFlags, flags: EvalFlags): unknown {
+  if (flag === "featuresNum") return featuresLimit(flags.featuresNum);
   if (flag === "datasetsLocal") return parseDatasets(flags.datasetsLocal ?? []);
   // Files of the configuration count from its folder, those of the command line from the current one.
   if (flag === "codebook") return resolve(flags.codebook ?? "");

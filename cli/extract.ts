@@ -8,11 +8,13 @@ import {
   DEVICE,
   type DeviceFlags,
   deviceChoice,
+  type FeaturesNum,
+  featuresLimit,
   MEMORY,
   NO_TUNE,
   PRECISION,
-  parseCount,
   parseFeaturesNum,
+  parseImageSize,
   parseScales,
 } from "./options.js";
 import { stderrProgress } from "./progress.js";
@@ -21,7 +23,7 @@ interface ExtractFlags extends DeviceFlags {
   model: string;
   out: string;
   scales?: number[];
-  featuresNum?: number | null;
+  featuresNum?: FeaturesNum;
   imageSize?: number;
   global?: boolean;
   json?: boolean;
@@ -46,7 +48,7 @@ export function extractCommand(): Command {
     .requiredOption("-o, --out <file>", "safetensors file to write")
     .option("--scales <list>", 'for example "[2, 1.414, 1]"', parseScales)
     .option("--features-num <n>", 'local descriptors an image, or "all"', parseFeaturesNum)
-    .option("--image-size <pixels>", "limit of the longer side", parseCount)
+    .option("--image-size <pixels>", "limit of the longer side", parseImageSize)
     .option("--global", "one descriptor an image instead of local ones")
     .addOption(DEVICE)
     .addOption(MEMORY)
@@ -58,11 +60,11 @@ export function extractCommand(): Command {
 }
 
 async function runExtract(inputs: string[], flags: ExtractFlags): Promise<void> {
-  const { model: checkpoint, out, scales, featuresNum, imageSize, global = false } = flags;
+  const { model: checkpoint, out, scales, imageSize, global = false } = flags;
   const progress = stderrProgress();
   const result = await extract(
     {
-      ...{ inputs, checkpoint, out, global, scales, featuresNum, imageSize },
+      ...{ inputs, checkpoint, out, global, scales, featuresNum: featuresLimit(flags.featuresNum), imageSize },
       progress,
       signal: interruptSignal(),
     },

@@ -1,5 +1,6 @@
 /** @file `fire-gpu init`. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import { MOST_SKIPPED, RESNET_NAMES } from "../tasks/config/train-schema.js";
 import { initModel } from "../tasks/init-model.js";
 import { EXIT_CODES } from "./failure.js";
 import { interruptSignal } from "./interrupt.js";
@@ -7,12 +8,18 @@ import {
   DEVICE,
   type DeviceFlags,
   deviceChoice,
+  type FeaturesNum,
+  featuresLimit,
   MEMORY,
   NO_TUNE,
   parseCount,
+  parseFeaturesNum,
   parseFraction,
+  parseImageSize,
+  parseOdd,
   parseScales,
   parseWhole,
+  parseWithin,
 } from "./options.js";
 import { stderrProgress } from "./progress.js";
 
@@ -27,7 +34,7 @@ interface InitFlags extends DeviceFlags {
   shrinkage: number;
   seed: number;
   imageSize: number;
-  featuresNum: number;
+  featuresNum: FeaturesNum;
   scales: number[];
 }
 
@@ -47,16 +54,21 @@ export function initCommand(): Command {
     .description("Make a HOW checkpoint from a trunk, given or random, with a whitening learned from photos.")
     .argument("<images...>", "images, folders, and lists (.txt, .lst) with one image a line")
     .requiredOption("-o, --out <file>", "checkpoint to write, .safetensors or .pth")
-    .option("--architecture <name>", "trunk", "resnet18")
-    .option("--skip-layer <n>", "stages dropped from its end", parseWhole, 1)
+    .addOption(new Option("--architecture <name>", "trunk").choices(RESNET_NAMES).default("resnet18"))
+    .option("--skip-layer <n>", "stages dropped from its end", parseWithin(0, MOST_SKIPPED), 1)
     .option("--trunk <file>", "checkpoint to take the trunk from, for example torchvision's ResNet (default: random)")
     .option("--stride-on-first", "bottlenecks stride on their first 1x1, as the original ResNet-50", false)
     .option("--dim <n>", "dimension after whitening", parseCount, 128)
-    .option("--smoothing <n>", "kernel of the smoothing, odd", parseCount, 3)
+    .option("--smoothing <n>", "kernel of the smoothing, odd", parseOdd, 3)
     .option("--shrinkage <x>", "strength of the whitening, from 0 to 1", parseFraction, 1)
     .option("--seed <n>", "another seed, another trunk", parseWhole, 1)
-    .option("--image-size <pixels>", "limit of the longer side, stated in the checkpoint too", parseCount, 1024)
-    .option("--features-num <n>", "local descriptors an image, stated in the checkpoint too", parseCount, 1000)
+    .option("--image-size <pixels>", "limit of the longer side, stated in the checkpoint too", parseImageSize, 1024)
+    .option(
+      "--features-num <n>",
+      'local descriptors an image, or "all"; stated in the checkpoint too',
+      parseFeaturesNum,
+      1000,
+    )
     .option("--scales <list>", "scales, stated in the checkpoint too", parseScales, [1])
     .addOption(DEVICE)
     .addOption(MEMORY)
@@ -64,7 +76,8 @@ export function initCommand(): Command {
     .addHelpText("after", HELP)
     .action(async (inputs: string[], { device, memory, tune, ...flags }: InitFlags) => {
       const progress = stderrProgress();
-      const options = { ...flags, inputs, progress, signal: interruptSignal() };
+      const featuresNum = featuresLimit(flags.featuresNum);
+      const options = { ...flags, featuresNum, inputs, progress, signal: interruptSignal() };
       const choice = deviceChoice({ device, memory, tune }, progress.note.bind(progress));
       const { photos } = await initModel(options, choice);
       process.stdout.write(

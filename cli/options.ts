@@ -1,5 +1,7 @@
 /** @file Option values from text: what commander does not know by itself. */
 import { InvalidArgumentError, Option } from "commander";
+import { UsageError } from "../base/errors.js";
+import { MAX_IMAGE_SIZE, MAX_SCALE } from "../tasks/config/parts.js";
 import { parseYaml } from "../tasks/config/yaml.js";
 import type { DeviceChoice } from "../tasks/open-model.js";
 
@@ -32,32 +34,61 @@ export function deviceChoice(
   return { device, memory, tune, precision, news };
 }
 
-/** "[1, 0.5]", "1,0.5" or "1" → numbers above 0. */
+/** "[1, 0.5]", "1,0.5" or "1" → numbers above 0, up to the largest scale that a configuration may hold. */
 export function parseScales(text: string): number[] {
-  const list = parseList(text);
-  if (!list.every((v): v is number => typeof v === "number" && v > 0) || list.length === 0) {
-    throw new InvalidArgumentError('Expected numbers above 0 such as "[1, 0.5]".');
-  }
+  const list = listOr(text, () => []);
+  if (!list.every((v): v is number => typeof v === "number" && v > 0 && v <= MAX_SCALE) || list.length === 0)
+    throw new InvalidArgumentError(`Expected numbers above 0 and up to ${MAX_SCALE} such as "[1, 0.5]".`);
   return list;
 }
 
-/** A whole number from 1 on, or null for "null" or "all". */
-export function parseFeaturesNum(text: string): number | null {
-  if (text === "null" || text === "all") return null;
-  return parseCount(text);
+/** How many descriptors an image; "all" stays a word, for commander takes null for a value that is missing. */
+export type FeaturesNum = number | "all";
+
+/** A whole number from 1 on, or "all" (also written "null", as in YAML). */
+export function parseFeaturesNum(text: string): FeaturesNum {
+  if (text === "null" || text === "all") return "all";
+  return whole(text, 1, Number.MAX_SAFE_INTEGER, 'Expected a whole number from 1 on, or "all".');
+}
+
+/** As tasks take it: null keeps all, undefined leaves it to who knows better. */
+export function featuresLimit(given: FeaturesNum): number | null;
+export function featuresLimit(given: FeaturesNum | undefined): number | null | undefined;
+export function featuresLimit(given: FeaturesNum | undefined): number | null | undefined {
+  return given === "all" ? null : given;
 }
 
 /** A whole number from 1 on. */
 export function parseCount(text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError("Expected a whole number from 1 on.");
-  return Number(text);
+  return whole(text, 1, Number.MAX_SAFE_INTEGER, "Expected a whole number from 1 on.");
 }
 
 /** A whole number from 0 on. */
 export function parseWhole(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("Expected a whole number from 0 on.");
-  return Number(text);
+  return whole(text, 0, Number.MAX_SAFE_INTEGER, "Expected a whole number from 0 on.");
 }
+
+/** A whole number from `low` to `high`. */
+export function parseWithin(low: number, high: number): (text: string) => number {
+  return (text) => whole(text, low, high, `Expected a whole number from ${low} to ${high}.`);
+}
+
+/** Pixels of the longer side of a photo. */
+export const parseImageSize = parseWithin(1, MAX_IMAGE_SIZE);
+
+function whole(text: string, low: number, high: number, expected: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < low || value > high) throw new InvalidArgumentError(expected);
+  return value;
+}
+
+/** A whole odd number from 1 on. */
+export function parseOdd(text: string): number {
+  const value = whole(text, 1, 99, ODD);
+  if (value % 2 === 0) throw new InvalidArgumentError(ODD);
+  return value;
+}
+const ODD = "Expected an odd number from 1 to 99.";
 
 /** A number from 0 to 1. */
 export function parseFraction(text: string): number {
@@ -67,12 +98,21 @@ export function parseFraction(text: string): number {
   return value;
 }
 
-/** "512M", "2G", "1.5GB", "800000000" → bytes; K, M, G are powers of 1024. */
+/** A number above 0. */
+export function parsePositive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError("Expected a number above 0.");
+  return value;
+}
+
+/** "512M", "2G", "1.5GB", "800000000" → bytes; K, M, G, T are powers of 1024. */
 export function parseBytes(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*([KMG])?i?B?$/i.exec(text);
-  if (!match) throw new InvalidArgumentError('Expected an amount such as "512M" or "2G".');
-  const power = " KMG".indexOf((match[2] ?? " ").toUpperCase());
-  return Math.floor(Number(match[1]) * 1024 ** power);
+  const match = /^(\d+(?:\.\d+)?)\s*([KMGT])?i?B?$/i.exec(text);
+  const power = " KMGT".indexOf((match?.[2] ?? " ").toUpperCase());
+  const bytes = match ? Math.floor(Number(match[1]) * 1024 ** power) : 0;
+  if (bytes < 1 || !Number.isSafeInteger(bytes))
+    throw new InvalidArgumentError('Expected an amount above 0 such as "512M" or "2G".');
+  return bytes;
 }
 
 /** For an option that may be given several times, or once with several values. */
@@ -80,12 +120,31 @@ export function collect(value: string, before: readonly string[] | undefined): s
   return [...(before ?? []), value];
 }
 
-/** Data sets as words, or as one list in YAML or JSON: `roxford5k rparis6k`, `'["roxford5k"]'`. */
+/**
+ * Data sets as words, or as one list in YAML or JSON: `roxford5k rparis6k`, `'["roxford5k"]'`.
+ * @throws UsageError when a list is none
+ */
 export function parseDatasets(words: readonly string[]): unknown[] {
-  return words.flatMap((word) => (/^\s*[[{]/.test(word) ? parseList(word) : [word]));
+  return words.flatMap((word) =>
+    /^\s*[[{]/.test(word)
+      ? listOr(word, () => {
+          throw new UsageError(
+            "BadYaml",
+            `--datasets-local ${word}: expected names, or a list in YAML such as [roxford5k, {name: mine, images: photos/}]`,
+          );
+        })
+      : [word],
+  );
 }
 
-function parseList(text: string): unknown[] {
-  const value = parseYaml(/^\s*[[{]/.test(text) ? text : `[${text}]`, text);
+/** The values of a list in YAML, whose brackets may be left out; `otherwise` where the text is no YAML. */
+function listOr(text: string, otherwise: () => unknown[]): unknown[] {
+  let value: unknown;
+  try {
+    value = parseYaml(/^\s*[[{]/.test(text) ? text : `[${text}]`, text);
+  } catch (error) {
+    if (error instanceof UsageError) return otherwise();
+    throw error;
+  }
   return Array.isArray(value) ? value : [value];
 }

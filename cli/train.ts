@@ -1,7 +1,8 @@
 /** @file `fire-gpu train`: options → overrides → training → a summary, JSON, or the estimates of a dry run. */
 import { resolve } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { type Override, parseSet } from "../tasks/config/override.js";
+import { MOST_SKIPPED, RESNET_NAMES } from "../tasks/config/train-schema.js";
 import type { Yaml } from "../tasks/config/yaml.js";
 import { runDownloadUrl } from "../tasks/download.js";
 import { openWorkbench } from "../tasks/train/device-workbench.js";
@@ -10,7 +11,17 @@ import { runTraining, type TrainResult } from "../tasks/train/run.js";
 import { EXIT_CODES } from "./failure.js";
 import { formatBytes, formatCount, formatSeconds, formatTable } from "./format.js";
 import { interruptSignal } from "./interrupt.js";
-import { collect, DEVICE, type DeviceFlags, deviceChoice, MEMORY, NO_TUNE, parseWhole } from "./options.js";
+import {
+  collect,
+  DEVICE,
+  type DeviceFlags,
+  deviceChoice,
+  MEMORY,
+  NO_TUNE,
+  parsePositive,
+  parseWhole,
+  parseWithin,
+} from "./options.js";
 import { stderrProgress } from "./progress.js";
 
 interface TrainFlags extends DeviceFlags {
@@ -61,9 +72,9 @@ export function trainCommand(): Command {
     .option("--exp-folder <dir>", "where experiments are")
     .option("--images <path>", "own training photos: a folder a landmark, a CSV file, or rendered landmarks")
     .option("--epochs <n>", "how many epochs in all", parseWhole)
-    .option("--architecture <name>", "trunk: resnet18, resnet50, …")
-    .option("--skip-layer <n>", "stages dropped from the end of the trunk", parseWhole)
-    .option("--loss-margin <x>", "HOW: margin of the contrastive loss", Number)
+    .addOption(new Option("--architecture <name>", "trunk").choices(RESNET_NAMES))
+    .option("--skip-layer <n>", "stages dropped from the end of the trunk", parseWithin(0, MOST_SKIPPED))
+    .option("--loss-margin <x>", "HOW: margin of the contrastive loss", parsePositive)
     .option("--set <key=value...>", "any other key, for example training.optimizer.lr=1e-5", collect)
     .addOption(DEVICE)
     .addOption(MEMORY)

@@ -1,7 +1,8 @@
 /**
  * @file Which adapter to use, and what it can do. Above this file only `Capabilities` are seen, never a vendor's name.
  */
-import { DeviceError } from "../base/errors.js";
+import { DeviceError, UsageError } from "../base/errors.js";
+import { didYouMean } from "../base/suggest.js";
 import { createInstance } from "./dawn.js";
 import { loadSoftwareDriver } from "./software-driver.js";
 
@@ -37,6 +38,9 @@ export const MATRIX_FEATURE = "chromium-experimental-subgroup-matrix";
 
 const SOFTWARE = "software";
 
+/** Code of the error for a name that no device has. */
+export const NO_SUCH_DEVICE = "NO_SUCH_DEVICE";
+
 /** Names of the adapters that Dawn sees now, in its order. */
 export async function listAdapters(): Promise<string[]> {
   try {
@@ -51,7 +55,7 @@ export async function listAdapters(): Promise<string[]> {
 /**
  * The adapter that `select` names: an index into `listAdapters()`, a part of a name, `software` for the driver that the
  * package brings, or nothing for the first there is. Without any adapter the package's software driver is loaded.
- * @throws DeviceError when nothing fits; the message lists what was seen.
+ * @throws UsageError when nothing has that name, with a list of what was seen; DeviceError when there is none at all
  */
 export async function chooseAdapter(select?: string): Promise<GPUAdapter> {
   if (select?.toLowerCase() === SOFTWARE) return await softwareAdapter();
@@ -66,10 +70,18 @@ export async function chooseAdapter(select?: string): Promise<GPUAdapter> {
   const name = names[index];
   const known = [...names.map((n, i) => `${i} "${n}"`), `"${SOFTWARE}"`].join(", ");
   if (!name)
-    throw new DeviceError("NO_SUCH_DEVICE", `engine: no device matches "${select}" — expected one of ${known}`);
+    throw new UsageError(
+      NO_SUCH_DEVICE,
+      `engine: no device matches "${select}" — expected one of ${known}${meant(select, names)}`,
+    );
   const adapter = await createInstance([...FLAGS, `adapter=${name}`]).requestAdapter();
   if (!adapter) throw new DeviceError("NO_ADAPTER", `engine: the driver refused device "${name}" — known: ${known}`);
   return adapter;
+}
+
+function meant(select: string, names: readonly string[]): string {
+  const hint = didYouMean(select, [SOFTWARE, ...names.flatMap((name) => [name, ...name.split(/\W+/)])]);
+  return hint && `; ${hint}`;
 }
 
 async function softwareAdapter(): Promise<GPUAdapter> {

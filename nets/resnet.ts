@@ -20,6 +20,9 @@ const ARCHITECTURES: Readonly<Record<string, { bottleneck: boolean; blocks: read
 
 export const RESNET_NAMES = Object.keys(ARCHITECTURES);
 
+/** Stages that can be dropped: one stays. */
+export const MOST_SKIPPED = 3;
+
 export interface ResNetOptions {
   readonly architecture: string;
   /** Stages dropped from the end; 1 leaves stride 16. */
@@ -44,8 +47,8 @@ function architectureOf({ architecture, skipLayer }: ResNetOptions) {
       "UNSUPPORTED_ARCHITECTURE",
       `nets: trunk "${architecture}" is not supported — expected one of ${RESNET_NAMES.join(", ")}`,
     );
-  if (!(Number.isInteger(skipLayer) && skipLayer >= 0 && skipLayer <= 3))
-    throw new UsageError("BAD_SKIP_LAYER", `nets: skip_layer — expected 0 to 3, got ${skipLayer}`);
+  if (!(Number.isInteger(skipLayer) && skipLayer >= 0 && skipLayer <= MOST_SKIPPED))
+    throw new UsageError("BAD_SKIP_LAYER", `nets: skip_layer — expected 0 to ${MOST_SKIPPED}, got ${skipLayer}`);
   return found;
 }
 

@@ -5,6 +5,7 @@ import {
   download,
   downloadAssets,
   downloadNames,
+  requireDownloadNames,
 } from "../data/download/download.js";
 import { Interrupted, type Progress, type Stage, silent } from "./progress.js";
 
@@ -27,6 +28,8 @@ export interface DownloadTask {
  * @throws Interrupted when the signal was given, else what {@link download} throws.
  */
 export async function runDownload({ names, ...task }: DownloadTask): Promise<void> {
+  // a slip in the last name is told before hours of the first
+  requireDownloadNames(names);
   await watched(task, async (options) => {
     for (const name of names) await download(name, options);
   });

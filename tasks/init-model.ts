@@ -36,7 +36,8 @@ export interface InitOptions {
   readonly seed: number;
   /** What the checkpoint recommends for its use, and what the whitening is learned with. */
   readonly imageSize: number;
-  readonly featuresNum: number;
+  /** Null keeps all. */
+  readonly featuresNum: number | null;
   readonly scales: readonly number[];
   readonly progress: Progress;
   readonly signal?: AbortSignal;

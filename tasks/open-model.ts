@@ -1,11 +1,14 @@
 /** @file A device with a network and the arithmetic of ASMK on it: what evaluation and extraction work with. */
 import type { AsmkBackend } from "../asmk/backend.js";
 import { GpuBackend } from "../asmk/gpu/backend.js";
+import { UsageError } from "../base/errors.js";
+import { NO_SUCH_DEVICE } from "../engine/adapter.js";
 import type { Device, Precision } from "../engine/device.js";
 import { openTuned } from "../engine/tuning/open.js";
 import { loadNetwork } from "../nets/load.js";
 import type { RetrievalNetwork } from "../nets/network.js";
 import { halfPrecisionError, halfPrecisionText } from "./half-precision.js";
+import { requireModel } from "./model-hint.js";
 
 /** A network and an ASMK backend on one device. */
 export interface OpenModel {
@@ -46,6 +49,7 @@ export async function openModel(
   choice: DeviceChoice,
   gpuId: number | null = 0,
 ): Promise<OpenModel> {
+  requireModel(checkpoint);
   const device = await openChosen(choice, gpuId);
   try {
     const network = loadNetwork(device, checkpoint);
@@ -77,11 +81,39 @@ export function modelIdentity(sha256: string, { precision = "f32" }: Pick<OpenMo
   return precision === "f32" ? sha256 : `${sha256} ${precision}`;
 }
 
-/** The device of a choice, or else of `gpu_id`. @throws DeviceError */
+/** The device of a choice, or else of `gpu_id`. @throws as {@link openSelected} */
 export function openChosen(choice: DeviceChoice, gpuId: number | null): Promise<Device> {
-  const select = choice.device ?? process.env.FIRE_GPU_DEVICE ?? selectOf(gpuId);
   const { memory, tune, news } = choice;
-  return openTuned({ select, memory, tune, news });
+  return openSelected(choice, gpuId, (select) => openTuned({ select, memory, tune, news }));
+}
+
+/**
+ * Opens what `--device`, else `FIRE_GPU_DEVICE`, else `gpu_id` selects.
+ * @throws UsageError naming which of them chose a device that is not there; DeviceError
+ */
+export async function openSelected(
+  choice: Pick<DeviceChoice, "device">,
+  gpuId: number | null,
+  open: (select: string | undefined) => Promise<Device>,
+): Promise<Device> {
+  const [source, select] = selection(choice, gpuId);
+  try {
+    return await open(select);
+  } catch (error) {
+    if (error instanceof UsageError && error.code === NO_SUCH_DEVICE)
+      throw new UsageError(error.code, error.message.replace(/^engine/, source), { cause: error });
+    throw error;
+  }
+}
+
+/** Who chooses, by the name a user knows, and what. */
+function selection(
+  { device }: Pick<DeviceChoice, "device">,
+  gpuId: number | null,
+): [source: string, select: string | undefined] {
+  if (device !== undefined) return ["--device", device];
+  const { FIRE_GPU_DEVICE: given } = process.env;
+  return given ? ["FIRE_GPU_DEVICE", given] : ["gpu_id", selectOf(gpuId)];
 }
 
 /** For reports. */

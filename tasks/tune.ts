@@ -3,6 +3,7 @@ import { openDevice } from "../engine/device.js";
 import type { Choices } from "../engine/tuning/choices.js";
 import { keepTuning } from "../engine/tuning/kept.js";
 import { type Measured, tune } from "../engine/tuning/measure.js";
+import { openSelected } from "./open-model.js";
 
 export interface TuneTaskOptions {
   /** As `--device`: index, part of a name, or "software"; default: $FIRE_GPU_DEVICE, else the first device. */
@@ -21,9 +22,9 @@ export interface TuneReport {
   readonly file: string | null;
 }
 
-/** Times all candidates anew, whatever was kept. @throws DeviceError, FireGpuError CannotWrite */
-export async function tuneDevice({ device: select, mini = false }: TuneTaskOptions): Promise<TuneReport> {
-  const device = await openDevice({ select });
+/** Times all candidates anew, whatever was kept. @throws UsageError for a device that is not there, DeviceError, FireGpuError CannotWrite */
+export async function tuneDevice({ device: given, mini = false }: TuneTaskOptions): Promise<TuneReport> {
+  const device = await openSelected({ device: given }, 0, (select) => openDevice({ select }));
   try {
     const tuning = await tune(device, { mini });
     const { name, driver } = device.caps;

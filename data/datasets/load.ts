@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { MissingDataError, UsageError } from "../../base/errors.js";
 import { systemPath } from "../../base/path-bytes.js";
+import { didYouMean } from "../../base/suggest.js";
 import { benchmarkNames, readBenchmark, readDistractors } from "./benchmarks.js";
 import { getIt } from "./get-it.js";
 import { readListMapping, readOwn, readPathPickle } from "./own.js";
@@ -49,8 +50,16 @@ function describe(spec: DatasetSpec, options: LoadDatasetOptions): Dataset {
   if (spec === "val_eccv20") return valDataset(root);
   if (spec === "revisitop1m") return readDistractors(root);
   if (spec.includes("/")) return readPathPickle(resolve(base, spec));
-  const known = `known are ${datasetNames.join(", ")}, a path with a "/" of a pickle, or a description`;
-  throw new UsageError("UnknownDataset", `data: no data set ${JSON.stringify(spec)}; ${known}`);
+  throw new UsageError("UnknownDataset", `data: no data set ${JSON.stringify(spec)}; ${datasetHint(spec)}`);
+}
+
+/** What a name that no data set has may have meant, else all there are; null for a name that is one, or a path. */
+export function datasetHint(name: string): string | null {
+  if (name.includes("/") || datasetNames.includes(name)) return null;
+  return (
+    didYouMean(name, datasetNames) ||
+    `known are ${datasetNames.join(", ")}, a path with a "/" of a pickle, or a description`
+  );
 }
 
 const CHECK_ALL_UP_TO = 100_000;

@@ -1,6 +1,7 @@
 /** @file Training sets by name or by the user's description: photos, their clusters, and query–positive pairs. */
 import { dirname, join, resolve } from "node:path";
 import { FileFormatError, MissingDataError, UsageError } from "../../base/errors.js";
+import { didYouMean } from "../../base/suggest.js";
 import { isFolder, listImages } from "./folder.js";
 import { getIt } from "./get-it.js";
 import { readLabelTable } from "./label-table.js";
@@ -39,7 +40,7 @@ export function loadTrainingSet(spec: string | OwnTrainingSet, options: Training
   if (typeof spec === "string")
     throw new UsageError(
       "UnknownDataset",
-      `data: no training set ${JSON.stringify(spec)}; known are ${trainingSetNames.join(", ")}, or {name, images: FOLDER or CSV}`,
+      `data: no training set ${JSON.stringify(spec)}; ${didYouMean(spec, trainingSetNames) || `known are ${trainingSetNames.join(", ")}, or {name, images: FOLDER or CSV}`}`,
     );
   const images = resolve(options.base ?? ".", spec.images);
   return isFolder(images) ? readClassFolders(spec.name, images) : readTable(spec.name, images);

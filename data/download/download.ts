@@ -4,6 +4,7 @@ import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import { FileFormatError, UsageError } from "../../base/errors.js";
 import { makeFolder } from "../../base/folders.js";
 import { readHead } from "../../base/regular-file.js";
+import { didYouMean } from "../../base/suggest.js";
 import { readBenchmark, readDistractors } from "../datasets/benchmarks.js";
 import { readListFile } from "../datasets/list-file.js";
 import { readSfm } from "../datasets/sfm.js";
@@ -38,17 +39,24 @@ export function downloadNames(): { name: string; about: string }[] {
   return Object.entries(assetGroups).map(([name, { about }]) => ({ name, about }));
 }
 
+/** @throws UsageError for the first name that nothing has, with those it may have meant */
+export function requireDownloadNames(names: readonly string[]): void {
+  const known = Object.keys(assetGroups);
+  for (const name of names)
+    if (!Object.hasOwn(assetGroups, name))
+      throw new UsageError(
+        "UnknownDownload",
+        `data: nothing to download is called ${JSON.stringify(name)}; ${didYouMean(name, known) || `known are ${known.join(", ")}`} (fire-gpu download --list)`,
+      );
+}
+
 /**
  * Downloads what a name stands for. Interrupted runs continue where they were; complete files are never touched.
  * @throws UsageError (unknown name), DownloadError (names every address and its answer), FileFormatError (damaged
  *   archive), the signal's reason when aborted.
  */
 export async function download(name: string, options: DownloadOptions): Promise<void> {
-  if (!Object.hasOwn(assetGroups, name))
-    throw new UsageError(
-      "UnknownDownload",
-      `data: nothing to download is called ${JSON.stringify(name)}; known are ${Object.keys(assetGroups).join(", ")}`,
-    );
+  requireDownloadNames([name]);
   await downloadAssets(assetGroups[name].assets, options);
 }
 

@@ -1,11 +1,13 @@
 /** @file `fire-gpu bench`: which cases a section has, their timing in turns, and the report. */
 import { loadavg } from "node:os";
 import { UsageError } from "../../base/errors.js";
+import { didYouMean } from "../../base/suggest.js";
 import type { Capabilities } from "../../engine/adapter.js";
 import type { Device, Precision } from "../../engine/device.js";
 import type { ProfileRow } from "../../engine/profiler.js";
 import type { Choices } from "../../engine/tuning/choices.js";
 import { openTuned } from "../../engine/tuning/open.js";
+import { openSelected } from "../open-model.js";
 import { hammingCase, quantiseCase } from "./asmk.js";
 import { litCases } from "./lit.js";
 import { extractionCase, trunkCase } from "./nets.js";
@@ -82,16 +84,22 @@ export interface BenchReport {
 export async function runBench(options: BenchOptions): Promise<BenchReport> {
   const { section, rounds } = options;
   if (section !== "all" && !SECTIONS.includes(section as Section))
-    throw new UsageError("BenchSection", `bench: expected ${SECTIONS.join(", ")} or all, got "${section}"`);
+    throw new UsageError(
+      "BenchSection",
+      `bench: expected ${SECTIONS.join(", ")} or all, got "${section}"; ${didYouMean(section, [...SECTIONS, "all"])}`.replace(
+        /; $/,
+        "",
+      ),
+    );
   const news = options.news ?? (() => {});
   const before = loadavg()[0];
-  const { device: select, profile, tune, precision } = options;
+  const { profile, tune, precision } = options;
   if (precision === "f16" && (section === "train" || section === "all"))
     throw new UsageError(
       "BenchSection",
       `bench: expected a section without training for half precision, got "${section}"`,
     );
-  const device = await openTuned({ select, profile, tune, precision, news });
+  const device = await openSelected(options, 0, (select) => openTuned({ select, profile, tune, precision, news }));
   try {
     const sizes = sizesOf(device, section, options.size);
     const rows: BenchRow[] = [];

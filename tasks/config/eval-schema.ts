@@ -1,6 +1,6 @@
 /** @file The evaluation file: every key, its type and its default (spec: fire.md §6, how.md §3). */
 import { z } from "zod";
-import { asmk, codebookTraining, count, datasetEntry, gpuId, SEVEN_SCALES, scales } from "./parts.js";
+import { asmk, codebookTraining, datasetEntry, featuresNum, gpuId, imageSize, SEVEN_SCALES, scales } from "./parts.js";
 
 const FIRE_URL = "http://download.europe.naverlabs.com/ComputerVision/FIRe/official/fire.pth";
 
@@ -55,9 +55,9 @@ export const evalSchema = z.strictObject({
     .strictObject({
       inference: z
         .strictObject({
-          image_size: count.default(1024),
+          image_size: imageSize.default(1024),
           scales: scales.default(SEVEN_SCALES),
-          features_num: count.nullable().default(1000),
+          features_num: featuresNum.default(1000),
         })
         .prefault({}),
       global_descriptor: z.strictObject({ datasets: z.array(datasetEntry).default([]) }).prefault({}),

@@ -1,13 +1,14 @@
 /** @file Turns a schema's complaint into the one line a user needs: which key, what was expected, what it may mean. */
-import { distance } from "fastest-levenshtein";
 import { z } from "zod";
 import { UsageError } from "../../base/errors.js";
+import { didYouMean, nearNames, question, slipsOf } from "../../base/suggest.js";
+import { locate } from "./locate.js";
 import type { Override } from "./override.js";
 import { describe, isMap, type Yaml } from "./yaml.js";
 
 /**
  * Validates `value` and fills in defaults.
- * @param file named in errors, unless the key came from one of `overrides`
+ * @param file named in errors with the line of the key, unless the key came from one of `overrides`, whose option is named
  * @throws UsageError with the first problem: an unknown key (and the nearest known one) or a value of the wrong kind
  */
 export function validate<S extends z.ZodType>(
@@ -27,8 +28,20 @@ export function validate<S extends z.ZodType>(
   const got = path.reduce<unknown>((v, key) => (v as Record<string, unknown> | undefined)?.[key], value);
   throw new UsageError(
     "BadValue",
-    `${origin(path, file, overrides)}: ${path.join(".") || "(file)"}: ${complaint(issue)}, got ${describe(got)}`,
+    // what is missing was asked for by what stands beside it
+    `${origin(got === undefined ? path.slice(0, -1) : path, file, overrides)}: ${path.join(".") || "(file)"}: ${complaint(issue)}${gotten(issue, got)}${hint(issue, got)}`,
   );
+}
+
+function gotten({ message }: Issue, got: unknown): string {
+  return message.includes(", got ") ? "" : `, got ${describe(got)}`;
+}
+
+/** What a word that is not one of a few probably meant. */
+function hint(issue: Issue, got: unknown): string {
+  if (issue.code !== "invalid_value" || typeof got !== "string") return "";
+  const meant = didYouMean(got, issue.values.map(String));
+  return meant && `; ${meant}`;
 }
 
 /** Every key path of a schema, parents included: `evaluation`, `evaluation.inference`, … */
@@ -52,30 +65,32 @@ export function keyPaths(schema: z.ZodType): string[] {
   }
 }
 
+/** The key of the first level that is taken off before a file is checked. */
+const EXPERIMENT = "experiment";
+
+/** Near names beside it are meant first, then its last part or its whole path anywhere in the file. */
 function unknownKey(schema: z.ZodType, path: string[]): string {
-  const name = path.join(".");
-  const plain = path.filter((key) => !/^\d+$/.test(key));
-  const key = plain[plain.length - 1];
-  const parent = plain.slice(0, -1).join(".");
-  const all = keyPaths(schema);
-  const siblings = all.filter((p) => p.split(".").slice(0, -1).join(".") === parent);
-  const near = nearest(key, siblings) ?? nearest(key, all);
-  const hint = near
-    ? `did you mean ${near}?`
-    : `known here: ${siblings.map((p) => p.split(".").at(-1)).join(", ") || "nothing"}`;
-  return `${name}: unknown key; ${hint}`;
+  const named = path.filter((key) => !/^\d+$/.test(key));
+  const key = named[named.length - 1];
+  const parent = named.slice(0, -1).join(".");
+  const all = [...keyPaths(schema), EXPERIMENT];
+  const siblings = all.filter((p) => parentOf(p) === parent);
+  const near = [
+    withLast(siblings, nearNames(key, siblings.map(lastOf))),
+    all.filter((p) => lastOf(p) === key),
+    slipsOf(named.join("."), all),
+    withLast(all, slipsOf(key, all.map(lastOf))),
+  ].find((paths) => paths.length > 0);
+  const known = `known here: ${siblings.map(lastOf).join(", ") || "nothing"}`;
+  return `${path.join(".")}: unknown key; ${near ? question(near.slice(0, 3)) : known}`;
 }
 
-/** The path whose last key is nearest to `key`, when near enough to be a slip of the pen. */
-function nearest(key: string, paths: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let least = Math.max(2, Math.ceil(key.length / 3)) + 1;
-  for (const path of paths) {
-    const d = distance(key, path.split(".").at(-1) ?? "");
-    if (d < least) [best, least] = [path, d];
-  }
-  return best;
+function withLast(paths: readonly string[], names: readonly string[]): string[] {
+  return paths.filter((p) => names.includes(lastOf(p)));
 }
+
+const lastOf = (path: string) => path.slice(path.lastIndexOf(".") + 1);
+const parentOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf(".")));
 
 type Issue = z.core.$ZodIssue;
 
@@ -120,10 +135,11 @@ function plainType(expected: string): string {
   return names[expected] ?? expected;
 }
 
-function origin(path: readonly string[], file: string, overrides: readonly Override[]): string {
+/** What a value came from: the option's name, or the file with its line. */
+export function origin(path: readonly string[], file: string, overrides: readonly Override[]): string {
   const name = path.join(".");
   const from = overrides.findLast(
     (o) => name === o.path || name.startsWith(`${o.path}.`) || o.path.startsWith(`${name}.`),
   );
-  return from?.source ?? file;
+  return from?.source ?? locate(file, path);
 }

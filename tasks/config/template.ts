@@ -9,7 +9,8 @@ import { UsageError } from "../../base/errors.js";
 import { packageRoot } from "../../base/paths.js";
 import { describe, isMap, readYamlFile, type Yaml, type YamlMap } from "./yaml.js";
 
-const KEY = "__template__";
+/** The key that names a template. */
+export const TEMPLATE = "__template__";
 
 /** Puts `over` on top of `base`: mappings merge key by key, everything else (null and lists too) replaces. */
 export function overlay(base: Yaml, over: Yaml): Yaml {
@@ -29,7 +30,10 @@ export function overlay(base: Yaml, over: Yaml): Yaml {
 export function readExpanded(file: string, includedBy: readonly string[] = []): YamlMap {
   const path = resolve(file);
   if (includedBy.includes(path)) {
-    throw new UsageError("TemplateCycle", `${file}: ${KEY} includes itself (${[...includedBy, path].join(" → ")})`);
+    throw new UsageError(
+      "TemplateCycle",
+      `${file}: ${TEMPLATE} includes itself (${[...includedBy, path].join(" → ")})`,
+    );
   }
   return expand(readYamlFile(file), file, [...includedBy, path]) as YamlMap;
 }
@@ -37,19 +41,20 @@ export function readExpanded(file: string, includedBy: readonly string[] = []): 
 function expand(value: Yaml, file: string, chain: readonly string[]): Yaml {
   if (Array.isArray(value)) return value.map((v) => expand(v, file, chain));
   if (!isMap(value)) return value;
-  const { [KEY]: name, ...rest } = value;
+  const { [TEMPLATE]: name, ...rest } = value;
   const own = Object.fromEntries(Object.entries(rest).map(([k, v]) => [k, expand(v, file, chain)]));
-  if (!Object.hasOwn(value, KEY)) return own;
+  if (!Object.hasOwn(value, TEMPLATE)) return own;
   if (typeof name !== "string") {
-    throw new UsageError("BadTemplate", `${file}: ${KEY}: expected a file name, got ${describe(name)}`);
+    throw new UsageError("BadTemplate", `${file}: ${TEMPLATE}: expected a file name, got ${describe(name)}`);
   }
   return overlay(readExpanded(templatePath(name, file), chain), own);
 }
 
-function templatePath(name: string, file: string): string {
+/** Where a template of `file` lies. @throws UsageError when there is none */
+export function templatePath(name: string, file: string): string {
   const beside = resolve(dirname(file), name.replace(/^~(?=\/|$)/, homedir()));
   if (existsSync(beside)) return beside;
   const bundled = join(packageRoot(), "configs", name);
   if (existsSync(bundled)) return bundled;
-  throw new UsageError("NoTemplate", `${file}: ${KEY}: ${name} is neither at ${beside} nor a bundled file`);
+  throw new UsageError("NoTemplate", `${file}: ${TEMPLATE}: ${name} is neither at ${beside} nor a bundled file`);
 }

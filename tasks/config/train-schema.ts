@@ -1,10 +1,29 @@
 /** @file The training files of FIRe and HOW: every key, its type and its default (spec: fire.md §6, how.md §3). */
 import { z } from "zod";
-import { asmk, between, codebookTraining, count, datasetEntry, factor, gpuId, SEVEN_SCALES, scales } from "./parts.js";
+import { MOST_SKIPPED, RESNET_NAMES } from "../../nets/resnet.js";
+import {
+  asmk,
+  between,
+  codebookTraining,
+  count,
+  datasetEntry,
+  factor,
+  featuresNum,
+  gpuId,
+  imageSize,
+  SEVEN_SCALES,
+  scales,
+} from "./parts.js";
 import { isMap, type Yaml } from "./yaml.js";
+
+const SKIP = { error: `expected 0 to ${MOST_SKIPPED}` };
+
+export { MOST_SKIPPED, RESNET_NAMES };
 
 /** Bottlenecks of the original ResNet, whose stride is on the first 1×1 (weights that Keras ships). An addition of fire-gpu. */
 const strideOnFirst = z.boolean().optional();
+const architecture = z.enum(RESNET_NAMES);
+const skipLayer = z.int().min(0, SKIP).max(MOST_SKIPPED, SKIP);
 const frequency = count.or(z.literal(0)).nullable();
 const weight = z.number().min(0, { error: "expected 0 or more" });
 
@@ -32,8 +51,8 @@ const runtime = z
       [0.485, 0.456, 0.406],
       [0.229, 0.224, 0.225],
     ]),
-    image_size: count.default(1024),
-    features_num: count.nullable().default(1000),
+    image_size: imageSize.default(1024),
+    features_num: featuresNum.default(1000),
     scales: scales.default(SEVEN_SCALES),
     training_scales: scales.default([1]),
   })
@@ -54,16 +73,14 @@ const dataset = z
     /** Your own: a folder a landmark, a CSV file, or rendered landmarks. An addition of fire-gpu. */
     images: z.string().optional(),
     mode: z.enum(["train", "val"]).default("train"),
-    imsize: count.default(1024),
+    imsize: imageSize.default(1024),
     nnum: z.int().min(0).default(5),
     qsize: count.default(2000),
     poolsize: count.default(20000),
   })
   .prefault({});
 
-const whitening = z
-  .strictObject({ images: count.default(5000), features_num: count.nullable().default(null) })
-  .prefault({});
+const whitening = z.strictObject({ images: count.default(5000), features_num: featuresNum.default(null) }).prefault({});
 
 const common = {
   lr_scheduler: z.strictObject({ gamma: factor.default(0.99) }).prefault({}),
@@ -109,12 +126,12 @@ export const trainFireSchema = z.strictObject({
   validation,
   model: z
     .strictObject({
-      architecture: z.string().default("resnet50"),
+      architecture: architecture.default("resnet50"),
       pretrained: z
         .string()
         .nullable()
         .default("http://download.europe.naverlabs.com/ComputerVision/FIRe/pretraining/fire_imagenet.pth"),
-      skip_layer: z.int().min(0).default(1),
+      skip_layer: skipLayer.default(1),
       stride_on_first: strideOnFirst,
       dim_reduction: z.strictObject({ dim: count.default(128) }).prefault({}),
       lit: z.strictObject({ T: count.default(6), N: count.default(256), dim: count.default(1024) }).prefault({}),
@@ -134,9 +151,9 @@ export const trainHowSchema = z.strictObject({
   }),
   validation,
   model: z.strictObject({
-    architecture: z.string(),
+    architecture,
     pretrained: z.union([z.boolean(), z.string()]).nullable().default(true),
-    skip_layer: z.int().min(0),
+    skip_layer: skipLayer,
     stride_on_first: strideOnFirst,
     dim_reduction: z.strictObject({ dim: count.default(128) }).prefault({}),
     smoothing: z

@@ -1,5 +1,5 @@
 /** @file Reads and writes YAML as the reference's files are written: version 1.1, plain data only. */
-import { Document, isScalar, isSeq, parseDocument, type ScalarTag, type Tags, visit } from "yaml";
+import { Document, isScalar, isSeq, LineCounter, parseDocument, type ScalarTag, type Tags, visit } from "yaml";
 import { UsageError } from "../../base/errors.js";
 import { readRegularText } from "../../base/regular-file.js";
 
@@ -15,14 +15,31 @@ export function isMap(value: unknown): value is YamlMap {
 }
 
 /**
- * Parses YAML 1.1 text; `1e-4` and `1.e-4` are both numbers.
- * @param where what errors name: a file or an option
+ * Parses the YAML 1.1 text of an option; `1e-4` and `1.e-4` are both numbers.
+ * @param where names the option in errors
  * @throws UsageError on a syntax error, a repeated key or a tag that is not plain data
  */
 export function parseYaml(text: string, where: string): Yaml {
-  const document = parseDocument(text, { version: "1.1", customTags: pythonTags, logLevel: "silent" });
-  const problem = document.errors[0] ?? document.warnings[0];
-  if (problem) throw new UsageError("BadYaml", `${where}: ${problem.message.split("\n")[0].replace(/:$/, "")}`);
+  return plain(parseLines(text).document, ({ problem }) => `${where}: ${JSON.stringify(text)} is no value: ${problem}`);
+}
+
+/** A document and the lines of its text; errors lie in the document. */
+export function parseLines(text: string): { document: Document.Parsed; lines: LineCounter } {
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    version: "1.1",
+    customTags: pythonTags,
+    logLevel: "silent",
+    prettyErrors: false,
+    lineCounter: lines,
+  });
+  return { document, lines };
+}
+
+/** @param say the message of an error; `at` is an offset in the text */
+function plain(document: Document.Parsed, say: (error: { problem: string; at: number }) => string): Yaml {
+  const error = document.errors[0] ?? document.warnings[0];
+  if (error) throw new UsageError("BadYaml", say({ problem: error.message.split("\n")[0], at: error.pos[0] }));
   return document.toJS({ maxAliasCount: 100 }) as Yaml;
 }
 
@@ -46,9 +63,16 @@ export function readYamlFile(file: string): YamlMap {
   } catch (cause) {
     throw new UsageError("NoConfig", (cause as Error).message, { cause });
   }
-  const value = parseYaml(text, file);
+  const { document, lines } = parseLines(text);
+  const value = plain(document, ({ problem, at }) => `${place(file, lines, at)}: ${problem}`);
   if (!isMap(value)) throw new UsageError("BadYaml", `${file}: expected a mapping of keys, got ${describe(value)}`);
   return value;
+}
+
+/** `file:line:column` of an offset. */
+export function place(file: string, lines: LineCounter, offset: number): string {
+  const { line, col } = lines.linePos(offset);
+  return `${file}:${line}:${col}`;
 }
 
 /** Block-style YAML text of plain data; lists of plain values stay on one line. */

@@ -1,7 +1,8 @@
 /** @file From `demo_eval.net_path` to a checkpoint on disk: a URL, a file, or a folder of an experiment. */
 import { existsSync, statSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { MissingDataError } from "../../base/errors.js";
+import { modelHint } from "../model-hint.js";
 
 /** Fetches a URL to `path` below `root`; never leaves a half-written file under that name. */
 export type Download = (url: string, path: string, root: string) => Promise<void>;
@@ -31,5 +32,9 @@ export async function findModel(
       looked.push(file);
     }
   }
-  throw new MissingDataError("ModelMissing", `model ${netPath}: not found; looked for ${looked.join(", ")}`);
+  const looks = `model ${netPath}: not found; looked for ${looked.join(", ")}`;
+  throw new MissingDataError(
+    "ModelMissing",
+    `${looks}${modelHint(netPath, [dirname(netPath), folders.experiments], folders.data)}`,
+  );
 }

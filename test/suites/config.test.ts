@@ -7,7 +7,8 @@ import * as assert from "uvu/assert";
 import { asmkParameters, parseSize } from "../../asmk/parameters.js";
 import { UsageError } from "../../base/errors.js";
 import { packageRoot } from "../../base/paths.js";
-import { findConfig, loadEvalConfig, loadTrainConfig } from "../../tasks/config/load.js";
+import { findConfig } from "../../tasks/config/find.js";
+import { loadEvalConfig, loadTrainConfig } from "../../tasks/config/load.js";
 import { parseSet } from "../../tasks/config/override.js";
 import { overlay, readExpanded } from "../../tasks/config/template.js";
 import { parseYaml, writeYaml } from "../../tasks/config/yaml.js";
@@ -53,7 +54,7 @@ test("numbers are read as the reference's files mean them, single letters stay t
 test("a YAML file that is not plain data is refused in one line", () => {
   assert.match(
     complaint(() => parseYaml("a: !!python/object:os.system x", "f.yml")),
-    /^f\.yml: Unresolved tag/,
+    /^f\.yml: .*Unresolved tag/,
   );
   assert.match(
     complaint(() => parseYaml("a: [1", "f.yml")),
@@ -116,8 +117,8 @@ test("a path that exists wins over the bundled file of that name", () => {
   assert.is(findConfig(own), own);
   assert.is(findConfig(own.replace(".yml", "")), own);
   assert.match(
-    complaint(() => findConfig("eval_fir")),
-    /bundled: eval_fire\.yml, .*train_how_r50-\.yml$/,
+    complaint(() => findConfig("nothing_like_it")),
+    /bundled: eval_fire, .*train_how_r50-$/,
   );
 });
 
@@ -176,7 +177,7 @@ test("an unknown key is refused with the nearest known one, whatever it came fro
   const file = write("u.yml", "evaluation: {inference: {image_sise: 3}}");
   assert.match(
     complaint(() => loadEvalConfig(file)),
-    /u\.yml: evaluation\.inference\.image_sise: unknown key; did you mean evaluation\.inference\.image_size\?$/,
+    /u\.yml:1:26: evaluation\.inference\.image_sise: unknown key; did you mean evaluation\.inference\.image_size\?$/,
   );
   assert.match(
     complaint(() => fire("evaluation.image_size=3")),
@@ -192,11 +193,60 @@ test("an unknown key is refused with the nearest known one, whatever it came fro
   );
 });
 
+test("an error of a file names its line, that of its template's where the key stands there, or the option that set it", () => {
+  const beside = write("line-template.yml", "train_codebook:\n  codebook:\n    size: '64'\n");
+  const file = write(
+    "line.yml",
+    "evaluation:\n  inference: {scales: [1, x]}\n  local_descriptor:\n    asmk: {__template__: line-template.yml}\n",
+  );
+  assert.match(
+    complaint(() => loadEvalConfig(file)),
+    /line\.yml:2:27: evaluation\.inference\.scales\.1: expected a number, got "x"$/,
+  );
+  const sets = ["evaluation.inference.scales=[1]"].map(parseSet);
+  assert.is(complaint(() => loadEvalConfig(file, sets)).split(": ")[0], `${beside}:3:5`);
+  const size = parseSet("evaluation.local_descriptor.asmk.train_codebook.codebook.size=64q");
+  assert.match(
+    complaint(() => loadEvalConfig(file, [...sets, size])),
+    /^--set: evaluation\.local_descriptor\.asmk\.train_codebook\.codebook\.size: .*got "64q"$/,
+  );
+  assert.match(
+    complaint(() => loadEvalConfig(write("cut.yml", "a: 1\nb: [1"))),
+    /cut\.yml:2:6: Flow sequence/,
+  );
+  assert.match(
+    complaint(() =>
+      loadTrainConfig(write("how.yml", "training: {loss: {}}\nmodel: {architecture: resnet18, skip_layer: 0}")),
+    ),
+    /how\.yml:1:1: training\.optimizer: expected a mapping, got nothing$/,
+  );
+});
+
+test("short names of the original programs lead to the bundled files", () => {
+  for (const name of ["eccv20.how_r18_1000", "how_r18_1000", "eval_how_r18_1000", "eval_how_r18_1000.yml"])
+    assert.is(findConfig(name), join(packageRoot(), "configs", "eval_how_r18_1000.yml"), name);
+  for (const name of ["eccv20.how_r50-", "how_r50-", "train_how_r50-.yml"])
+    assert.is(findConfig(name, "train"), join(packageRoot(), "configs", "train_how_r50-.yml"), name);
+  assert.match(
+    complaint(() => findConfig("params/eccv20/eval_how_r50-_1000.yml")),
+    /no such file or bundled configuration; did you mean eval_how_r50-_1000\?$/,
+  );
+  assert.match(
+    complaint(() => findConfig(folder)),
+    /a folder, expected a YAML file such as .*\.yml$/,
+  );
+  write("mine/evaluation.yml", "{}");
+  assert.match(
+    complaint(() => findConfig(join(folder, "mine/evalution.yml"))),
+    /did you mean .*mine\/evaluation\.yml\?$/,
+  );
+});
+
 test("a value of the wrong kind is refused with what was expected and what was given", () => {
   const wrong: [string, RegExp][] = [
     ["evaluation.inference.image_size=abc", /expected a number, got "abc"/],
     ["evaluation.inference.image_size=1.5", /expected a whole number, got 1\.5/],
-    ["evaluation.inference.features_num=0", /expected at least 1, got 0/],
+    ["evaluation.inference.features_num=0", /expected at least 1, or null for all, got 0/],
     ["evaluation.inference.scales=[]", /expected at least one scale/],
     ["evaluation.inference.scales=[1, x]", /scales\.1: expected a number, got "x"/],
     ["evaluation.inference=3", /expected a mapping, got 3/],
