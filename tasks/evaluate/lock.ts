@@ -1,48 +1,156 @@
-/** @file Keeps two runs from writing the same folder. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+/**
+ * @file Keeps two runs from writing the same folder: a lock of the operating system on the file `lock` in it.
+ *
+ * The lock belongs to the open file, not to what stands in it. The system lets go of it when the process ends, however it
+ * ends, so there is nothing stale to take over: a container that was killed and comes back with the same process number and
+ * host name gets the folder at once, and two containers that share a volume are kept apart whatever their numbers are.
+ *
+ * To take: open the file, lock it without waiting, and look whether the name still leads to what was locked; if a holder
+ * has removed it in between, begin again. To release: remove the name while the lock is held, then close. So whoever locks
+ * a file that has lost its name begins again, and no two ever hold files of one name.
+ *
+ * What is locked: on Linux the open file description (F_OFD_SETLK; on NFS by the server, unless it is mounted with
+ * `nolock` or `local_lock`), on macOS the file (flock), on Windows a byte beyond the text, which others may so read. The
+ * text says who holds it; only messages depend on it.
+ *
+ * Where the file system knows no locks (some clusters mount Lustre so), creating `lock.held` is the lock. A killed run then
+ * leaves it behind, and the message says to delete it: nobody can tell there whether its maker lives on another machine.
+ */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { UsageError } from "../../base/errors.js";
 
+/** Holders that come and go may remove the file this often while we look. */
+const ATTEMPTS = 50;
+/** No more of the text is read. */
+const OWNER_BYTES = 300;
+/** What is locked of the file. macOS locks whole files; Windows keeps others from reading what is locked. */
+const RANGE: [offset: number, length: number] = process.platform === "win32" ? [2 ** 30, 1] : [0, 0];
+
 /**
- * Takes the folder for this process; a lock left by a process that is gone is taken over.
- * @returns what releases it
- * @throws UsageError when a living process, or one of another machine, holds it
+ * Takes the folder for this process, and creates it where it is missing.
+ * @returns what releases it; harmless when called again
+ * @throws UsageError Locked when a living process has it; system errors when the file cannot be made
  */
 export function lockFolder(folder: string): () => void {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, "lock");
-  const mine = `${process.pid} ${hostname()}`;
-  for (let attempt = 0; attempt < 2; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const fd = openSync(file, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o644);
+    let keep = false;
     try {
-      writeFileSync(file, mine, { flag: "wx" });
-      return () => rmSync(file, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      const got = tryLock(fd);
+      if (got === "busy") throw locked(folder, file, ownerOf(fd));
+      if (got === "no locks here") return lockByCreation(folder);
+      keep = leadsTo(file, fd);
+      if (keep) {
+        writeOwner(fd);
+        return releaser(file, fd);
+      }
+    } finally {
+      if (!keep) closeSync(fd);
     }
-    const owner = readFileSync(file, "utf8");
-    if (!isGone(owner)) {
-      const [pid, host] = owner.split(" ");
-      throw new UsageError(
-        "Locked",
-        `${folder}: in use by process ${pid} on ${host}; wait for it, or delete ${file} if there is no such run`,
-      );
-    }
-    rmSync(file, { force: true });
   }
-  throw new UsageError("Locked", `${folder}: another run took it just now; wait for it to end`);
+  throw new UsageError("Locked", `${folder}: other runs take and leave it all the time; wait for them to end`);
 }
 
-function isGone(owner: string): boolean {
-  const [pid, host] = owner.split(" ");
-  // An empty file: its writer was killed between making and filling it.
-  if (owner === "") return true;
-  if (host !== hostname()) return false;
-  if (Number(pid) === process.pid) return false;
-  try {
-    process.kill(Number(pid), 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ESRCH";
+interface NativeLocks {
+  /** False when another open file holds it; throws a system error where the file system has no locks. */
+  tryLock(fd: number, offset: number, length: number): boolean;
+}
+
+let native: NativeLocks | null | undefined;
+
+function tryLock(fd: number): "taken" | "busy" | "no locks here" {
+  // Loaded here and not imported, so that a program bundled without it runs, with the weaker lock.
+  if (native === undefined) {
+    try {
+      native = createRequire(import.meta.url)("fs-native-extensions") as NativeLocks;
+    } catch {
+      native = null;
+    }
   }
+  try {
+    if (native) return native.tryLock(fd, ...RANGE) ? "taken" : "busy";
+  } catch {
+    // ENOSYS, ENOLCK, EOPNOTSUPP, EINVAL: each kernel and file system has its own way to say no
+  }
+  return "no locks here";
+}
+
+/** True when the name still leads to the open file. */
+function leadsTo(file: string, fd: number): boolean {
+  const [named, opened] = [statSync(file, { bigint: true, throwIfNoEntry: false }), fstatSync(fd, { bigint: true })];
+  return named !== undefined && named.ino === opened.ino && named.dev === opened.dev;
+}
+
+function releaser(file: string, fd: number): () => void {
+  // Once only: the number of a closed file is soon that of another.
+  let held = true;
+  return () => {
+    if (!held) return;
+    held = false;
+    try {
+      // Someone who deleted the file may have let another run in: its lock is not ours to remove.
+      if (leadsTo(file, fd)) rmSync(file, { force: true });
+    } catch {
+      // a name that stays behind locks nothing
+    }
+    closeSync(fd);
+  };
+}
+
+/** The lock of file systems that have none: whoever makes the file has it, until it is deleted. */
+function lockByCreation(folder: string): () => void {
+  const file = join(folder, "lock.held");
+  let fd: number;
+  try {
+    fd = openSync(file, "wx+");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    fd = openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    try {
+      throw locked(folder, file, ownerOf(fd));
+    } finally {
+      closeSync(fd);
+    }
+  }
+  writeOwner(fd);
+  return releaser(file, fd);
+}
+
+function writeOwner(fd: number): void {
+  ftruncateSync(fd);
+  writeFileSync(fd, `${process.pid} ${hostname()} ${new Date().toISOString()}\n`);
+}
+
+/** Who wrote the text of a lock, as far as it can be read. */
+function ownerOf(fd: number): string {
+  const bytes = Buffer.alloc(OWNER_BYTES);
+  const [pid, host, since] = bytes
+    .toString("utf8", 0, readSync(fd, bytes, 0, OWNER_BYTES, 0))
+    .trim()
+    .split(" ");
+  if (!pid || !host) return "another process";
+  return `process ${pid} on ${host}${since ? ` since ${since}` : ""}`;
+}
+
+function locked(folder: string, file: string, owner: string): UsageError {
+  return new UsageError(
+    "Locked",
+    `${folder}: in use by ${owner}; wait for it or end it. If there is no such run any more, delete ${file}`,
+  );
 }
