@@ -9,8 +9,12 @@ import { FileFormatError } from "../base/errors.js";
 import type { RgbImage } from "../base/image.js";
 import { readRegularAsync } from "../base/regular-file.js";
 import { cmykToRgb, dropAlpha, grey16ToRgb, greyToRgb } from "./image/colour.js";
+import { MAX_PHOTO_BYTES, requireSize } from "./image/limits.js";
+import { otherKind } from "./image/other-kinds.js";
 import { completePng } from "./image/repair-png.js";
 import { describeHead, type ImageFormat, sniffImage } from "./image/sniff.js";
+import { planTiff } from "./image/tiff.js";
+import { joinTiles, orient, ycbcrToRgb } from "./image/tiff-pixels.js";
 
 // Images are decoded side by side, so one thread each is best; a photo is rarely decoded twice in a row.
 sharp.concurrency(1);
@@ -23,55 +27,114 @@ export interface DecodeOptions {
    * cirtorch loader does.
    */
   truncated?: "accept" | "refuse";
+  /** Told in words, with the file's name, when a photo is used although a part of it is missing or damaged. */
+  onNotice?: (line: string) => void;
 }
 
 /** Reads and decodes one file. @throws MissingDataError when it cannot be read, FileFormatError when
  * it is no regular file, else as {@link decodeImage}. */
 export async function readImage(path: string, options: DecodeOptions = {}): Promise<RgbImage> {
-  return decodeImage(await readRegularAsync(path, { code: "ImageMissing" }), path, options);
+  return decodeImage(await readRegularAsync(path, { code: "ImageMissing", limit: MAX_PHOTO_BYTES }), path, options);
 }
 
 /**
  * Decodes a JPEG, PNG, WebP or TIFF (the first page), recognised by content.
  * @param file name for messages only
- * @throws FileFormatError UnsupportedFeature (another format or sample type), Truncated (only when asked to refuse),
- *   MalformedFile (nothing to be decoded).
+ * @throws FileFormatError UnsupportedFeature (another format or sample type, too many pixels), Truncated (nothing of the
+ *   picture is there, or anything is missing and that is to be refused), MalformedFile (nothing to be decoded).
  */
 export async function decodeImage(bytes: Uint8Array, file: string, options: DecodeOptions = {}): Promise<RgbImage> {
-  const format = sniffImage(bytes);
-  if (!format)
-    throw new FileFormatError(
-      "UnsupportedFeature",
-      file,
-      `expected a JPEG, PNG, WebP or TIFF image, ${describeHead(bytes)}`,
-    );
-  const refuse = options.truncated === "refuse";
+  const format = requireFormat(bytes, file);
   try {
-    const completed = format === "png" && !refuse ? completePng(bytes) : null;
-    return await decodeAs(format, completed ?? bytes, file, refuse);
+    return format === "tiff" ? await decodeTiff(bytes, file, options) : await decodeOther(format, bytes, file, options);
   } catch (cause) {
     if (cause instanceof FileFormatError) throw cause;
-    const reason = (cause as Error).message.trim().split("\n").join("; ");
-    const kind = refuse && (await decodesWhenTolerant(format, bytes, file)) ? "Truncated" : "MalformedFile";
-    throw new FileFormatError(kind, file, `cannot decode this ${format.toUpperCase()}: ${reason}`, { cause });
+    throw new FileFormatError("MalformedFile", file, `cannot decode this ${format.toUpperCase()}: ${reasonOf(cause)}`, {
+      cause,
+    });
   }
 }
 
-async function decodesWhenTolerant(format: ImageFormat, bytes: Uint8Array, file: string): Promise<boolean> {
-  return decodeAs(format, bytes, file, false).then(
-    () => true,
-    () => false,
-  );
+/** @throws FileFormatError UnsupportedFeature naming what the file is instead */
+export function requireFormat(head: Uint8Array, file: string): ImageFormat {
+  const format = sniffImage(head);
+  if (format) return format;
+  const kind = otherKind(head);
+  const got = kind ? `got ${kind}; convert it to one of these` : describeHead(head);
+  throw new FileFormatError("UnsupportedFeature", file, `expected a JPEG, PNG, WebP or TIFF image, ${got}`);
 }
 
-async function decodeAs(format: ImageFormat, bytes: Uint8Array, file: string, refuse: boolean): Promise<RgbImage> {
-  const source: SharpOptions = {
-    failOn: refuse ? "truncated" : "none",
-    ignoreIcc: true,
-    sequentialRead: true,
-    // Pillow transposes TIFF files by their orientation tag on loading, and no other format.
-    autoOrient: format === "tiff",
-  };
+async function decodeOther(
+  format: Exclude<ImageFormat, "tiff">,
+  bytes: Uint8Array,
+  file: string,
+  options: DecodeOptions,
+): Promise<RgbImage> {
+  const { width, height, bits } = await headerOf(bytes);
+  requireSize(width, height, bits, bytes.length, file);
+  const refuse = options.truncated === "refuse";
+  const completed = format === "png" && !refuse ? completePng(bytes, file) : null;
+  if (completed) {
+    const image = await decodePixels(format, completed, file, "none");
+    options.onNotice?.(`${file}: this PNG ends too early; what is missing is black`);
+    return image;
+  }
+  try {
+    // libjpeg only warns where scans end too early; libpng warns of profiles and chunks that do not matter.
+    return await decodePixels(format, bytes, file, format === "jpeg" && !refuse ? "warning" : "error");
+  } catch (cause) {
+    if (cause instanceof FileFormatError) throw cause;
+    const image = await decodePixels(format, bytes, file, "none");
+    const reason = `this ${format.toUpperCase()} ends too early or is damaged: ${reasonOf(cause)}`;
+    // A warning about metadata.
+    if (format === "jpeg" && !refuse && !reason.includes("VipsJpeg")) return image;
+    if (refuse) throw new FileFormatError("Truncated", file, reason, { cause });
+    if (isHardlyThere(image, format === "jpeg" ? 128 : 0))
+      throw new FileFormatError("Truncated", file, `nothing of the picture can be decoded; ${reason}`, { cause });
+    options.onNotice?.(`${file}: ${reason}; it is used as far as it can be decoded`);
+    return image;
+  }
+}
+
+/** Damage is never passed over: libtiff leaves black whatever it cannot decode, which Pillow refuses too. */
+async function decodeTiff(bytes: Uint8Array, file: string, options: DecodeOptions): Promise<RgbImage> {
+  const plan = planTiff(bytes, file);
+  const { width, height, ycbcr, tiles } = plan;
+  requireSize(width, height, plan.bitsPerPixel, bytes.length, file);
+  requireSize(plan.decoded.width, plan.decoded.height, plan.decoded.bitsPerPixel, bytes.length, file);
+  if (plan.truncated) {
+    if (options.truncated === "refuse") throw new FileFormatError("Truncated", file, "this TIFF ends too early");
+    options.onNotice?.(`${file}: this TIFF ends too early; what is missing is black`);
+  }
+  const wrapped = plan.wrap();
+  if (ycbcr) {
+    // Three samples a pixel, or with shared chroma bytes that pass for a grey picture.
+    const space = plan.decoded.bitsPerPixel === 8 ? "b-w" : "srgb";
+    const data = await sharp(wrapped, sourceOptions("warning")).toColourspace(space).raw().toBuffer();
+    return orient(ycbcrToRgb(data, width, height, ycbcr), plan.orientation);
+  }
+  const image = await decodePixels("tiff", wrapped, file, "warning");
+  return orient(tiles ? joinTiles(image, width, height, tiles.height) : image, plan.orientation);
+}
+
+/** Size and bits a pixel as a file's header says them; nothing is decoded. */
+async function headerOf(bytes: Uint8Array): Promise<{ width: number; height: number; bits: number }> {
+  const { width, height, channels, depth, bitsPerSample } = await sharp(bytes, sourceOptions("none")).metadata();
+  return { width, height, bits: channels * (bitsPerSample ?? (depth === "ushort" ? 16 : 8)) };
+}
+
+function sourceOptions(failOn: SharpOptions["failOn"]): SharpOptions {
+  // The number of pixels is checked before (image/limits.ts).
+  return { failOn, ignoreIcc: true, sequentialRead: true, limitInputPixels: false };
+}
+
+async function decodePixels(
+  format: ImageFormat,
+  bytes: Uint8Array,
+  file: string,
+  failOn: SharpOptions["failOn"],
+): Promise<RgbImage> {
+  const source = sourceOptions(failOn);
   const meta = await sharp(bytes, source).metadata();
   if (meta.depth !== "uchar" && meta.depth !== "ushort")
     throw new FileFormatError("UnsupportedFeature", file, `expected 8 or 16 bits a sample, got ${meta.depth}`);
@@ -129,4 +192,15 @@ function isPlainGrey16(format: ImageFormat, bytes: Uint8Array, meta: Metadata): 
   const pngGrey = 0;
   if (format === "png") return bytes[24] === 16 && bytes[25] === pngGrey;
   return format === "tiff" && meta.space === "grey16" && meta.channels === 1;
+}
+
+/** Whether less than a sixteenth of the samples is anything else than what the decoder leaves where nothing came. */
+function isHardlyThere({ data }: RgbImage, left: number): boolean {
+  let other = 0;
+  for (const sample of data) if (sample !== left) other++;
+  return 16 * other < data.length;
+}
+
+function reasonOf(cause: unknown): string {
+  return (cause as Error).message.trim().split("\n").join("; ");
 }

@@ -18,6 +18,8 @@ export interface PreparedImage {
   readonly image: RgbImage;
   /** Size in the file. */
   readonly original: Size;
+  /** What is odd about the photo, with its name: a part is missing, it is tiny. */
+  readonly notices: readonly string[];
 }
 
 /**
@@ -46,12 +48,19 @@ export class ImageError extends FireGpuError {
   }
 }
 
+/** Networks look at patches of 16 and 32 pixels: what has not even one is said to be tiny. */
+const TINY = 16;
+
 /** Reads, decodes and resizes. @throws what readImage and applyRecipe throw. */
 export async function runImageJob(job: ImageJob): Promise<PreparedImage> {
-  const decoded = await readImage(job.path, { truncated: job.truncated });
+  const notices: string[] = [];
+  const onNotice = (line: string) => void notices.push(line);
+  const decoded = await readImage(job.path, { truncated: job.truncated, onNotice });
+  if (Math.max(decoded.width, decoded.height) < TINY)
+    notices.push(`${job.path}: a photo of ${decoded.width} × ${decoded.height} pixels has hardly anything to describe`);
   const image = applyRecipe(decoded, job.recipe, job.flip);
   const original = { width: decoded.width, height: decoded.height };
   // The decoder's memory belongs to the native library and cannot move to another thread: Node 20 copies it then, later
   // versions refuse.
-  return { image: image === decoded ? { ...image, data: image.data.slice() } : image, original };
+  return { image: image === decoded ? { ...image, data: image.data.slice() } : image, original, notices };
 }

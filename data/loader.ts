@@ -19,7 +19,7 @@ export interface ImageRequest {
   readonly flip?: boolean;
 }
 
-export interface LoadOptions extends DecodeOptions {
+export interface LoadOptions extends Pick<DecodeOptions, "truncated"> {
   /** Limit of the longer side in pixels; null keeps the photo as it is. */
   imageSize: number | null;
   /** Decoding threads: default one less than there are cores, at least 1; 0 decodes on the calling thread. */
@@ -30,8 +30,18 @@ export interface LoadOptions extends DecodeOptions {
 
 /** Either `image` or `error` is there. */
 export type LoadedImage = { readonly index: number; readonly path: string } & (
-  | { readonly image: RgbImage; readonly original: Size; readonly error?: undefined }
-  | { readonly image?: undefined; readonly original?: undefined; readonly error: ImageError }
+  | {
+      readonly image: RgbImage;
+      readonly original: Size;
+      readonly notices: readonly string[];
+      readonly error?: undefined;
+    }
+  | {
+      readonly image?: undefined;
+      readonly original?: undefined;
+      readonly notices?: undefined;
+      readonly error: ImageError;
+    }
 );
 
 /** One less than the cores, at least 1: the calling thread feeds the GPU. */
@@ -42,8 +52,12 @@ export function defaultWorkers(): number {
 /** Keeps its threads between passes over data, for training and for many small sets. Call `close()` at the end. */
 export class ImageLoader {
   private readonly pool: ImagePool;
+  private readonly onNotice: (line: string) => void;
+  private readonly noticed = new Set<string>();
 
-  constructor(options: { workers?: number } = {}) {
+  /** @param options.onNotice is told once what is odd about a photo that is used all the same: half of it is missing */
+  constructor(options: { workers?: number; onNotice?: (line: string) => void } = {}) {
+    this.onNotice = options.onNotice ?? (() => {});
     const workers = options.workers ?? defaultWorkers();
     if (!(Number.isInteger(workers) && workers >= 0))
       throw new UsageError("Workers", `data: expected a whole number of workers, 0 or more, got ${workers}`);
@@ -75,7 +89,10 @@ export class ImageLoader {
         if (!first) return;
         const result = await first.work;
         if (result instanceof ImageError) yield { index, path: first.path, error: result };
-        else yield { index, path: first.path, ...result };
+        else {
+          for (const line of result.notices) this.notice(line);
+          yield { index, path: first.path, ...result };
+        }
       }
     } finally {
       await source.return?.();
@@ -85,6 +102,12 @@ export class ImageLoader {
   /** Lets running jobs end and stops the threads. */
   close(): Promise<void> {
     return this.pool.close();
+  }
+
+  private notice(line: string): void {
+    if (this.noticed.has(line)) return;
+    this.noticed.add(line);
+    this.onNotice(line);
   }
 
   /** Errors become values at once, so that a consumer who leaves early leaves no unhandled rejection behind. */

@@ -57,7 +57,7 @@ export async function extract(
   const paths = findImages(options.inputs, options.progress);
   const model = await open(options.checkpoint);
   if (model.notice) options.progress.note(model.notice);
-  const loader = new ImageLoader();
+  const loader = new ImageLoader({ onNotice: (line) => options.progress.warn(line) });
   const partial = `${options.out}.partial`;
   try {
     const store = { folder: partial, loader, progress: options.progress, signal: options.signal };

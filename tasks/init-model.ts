@@ -50,7 +50,7 @@ export async function initModel(options: InitOptions, choice: DeviceChoice): Pro
   if (paths.length > MOST_PHOTOS)
     throw new UsageError("TooManyPhotos", `init: expected at most ${MOST_PHOTOS} photos, got ${paths.length}`);
   const trunk = options.trunk === undefined ? undefined : givenTrunk(options.trunk, options);
-  const photos = await loadAll(paths, options.imageSize);
+  const photos = await loadAll(paths, options.imageSize, progress);
   const device = await openChosen(choice, 0);
   let stage: Stage | undefined;
   try {
@@ -87,8 +87,8 @@ function givenTrunk(file: string, { architecture, skipLayer, seed }: InitOptions
   return startState("how", params, openCheckpoint(file), seed).state;
 }
 
-async function loadAll(paths: readonly string[], imageSize: number): Promise<RgbImage[]> {
-  const loader = new ImageLoader();
+async function loadAll(paths: readonly string[], imageSize: number, progress: Progress): Promise<RgbImage[]> {
+  const loader = new ImageLoader({ onNotice: (line) => progress.warn(line) });
   const photos: RgbImage[] = [];
   try {
     const requests = paths.map((path) => ({ path }));

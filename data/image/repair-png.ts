@@ -5,6 +5,7 @@
  */
 import { constants, deflateSync, inflateSync } from "node:zlib";
 import { crc32 } from "../../base/hash.js";
+import { requirePart } from "./limits.js";
 
 const channelsOf: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 
@@ -19,32 +20,33 @@ const adam7 = [
   [0, 1, 1, 2],
 ] as const;
 
-/** What is decoded at most, like sharp's own limit. */
-const MAX_PIXELS = 268_402_689;
-
 /**
  * The completed file, or null when the file reaches its IEND chunk or is not the beginning of a sound PNG (then the
  * decoder's own message is the best one).
+ * @param file name for messages only
+ * @throws FileFormatError Truncated when no row, or too little of a large picture, is there
  */
-export function completePng(bytes: Uint8Array): Uint8Array | null {
+export function completePng(bytes: Uint8Array, file: string): Uint8Array | null {
   const { header, data, between, ended } = readChunks(bytes);
   if (ended || !header || data.length === 0) return null;
   const view = new DataView(header.buffer, header.byteOffset, header.length);
   const width = view.getUint32(0);
   const height = view.getUint32(4);
   const bits = header[8] * channelsOf[header[9]];
-  if (!(bits > 0) || width * height > MAX_PIXELS || width * height === 0) return null;
+  if (!(bits > 0) || width * height === 0) return null;
 
-  const rows = rowLengths(width, height, bits, header[12] === 1);
-  const total = rows.reduce((n, r) => n + r, 0);
+  const passes = passesOf(width, height, bits, header[12] === 1);
+  const total = passes.reduce((n, { rows, rowBytes }) => n + rows * rowBytes, 0);
   const came = inflateWhatCame(data, total);
   if (!came) return null;
   // A row counts only when all of it came; a filter byte of 0 and zeros make a zero row after any other.
   let whole = 0;
-  for (const row of rows) {
-    if (whole + row > came.length) break;
-    whole += row;
+  for (const { rows, rowBytes } of passes) {
+    const here = Math.min(rows, Math.floor((came.length - whole) / rowBytes));
+    whole += here * rowBytes;
+    if (here < rows) break;
   }
+  requirePart("PNG", width, height, whole, 1, total, file);
   const lines = new Uint8Array(total);
   lines.set(came.subarray(0, whole));
   const pixels = deflateSync(lines, { level: 0 });
@@ -86,14 +88,20 @@ function readChunks(bytes: Uint8Array): Chunks {
   return { header, data: Buffer.concat(data), between, ended };
 }
 
-/** Bytes of each scanline in file order, the filter byte included. */
-function rowLengths(width: number, height: number, bits: number, interlaced: boolean): number[] {
-  const row = (pixels: number) => 1 + Math.ceil((pixels * bits) / 8);
-  if (!interlaced) return new Array(height).fill(row(width));
+interface Pass {
+  readonly rows: number;
+  /** Bytes of a scanline, the filter byte included. */
+  readonly rowBytes: number;
+}
+
+/** The scanlines in file order: one pass, or those of an interlaced file that are not empty. */
+function passesOf(width: number, height: number, bits: number, interlaced: boolean): Pass[] {
+  const rowBytes = (pixels: number) => 1 + Math.ceil((pixels * bits) / 8);
+  if (!interlaced) return [{ rows: height, rowBytes: rowBytes(width) }];
   return adam7.flatMap(([x, y, dx, dy]) => {
     const columns = Math.ceil((width - x) / dx);
-    const lines = Math.ceil((height - y) / dy);
-    return columns > 0 && lines > 0 ? new Array(lines).fill(row(columns)) : [];
+    const rows = Math.ceil((height - y) / dy);
+    return columns > 0 && rows > 0 ? [{ rows, rowBytes: rowBytes(columns) }] : [];
   });
 }
 

@@ -9,6 +9,8 @@ export function sniffImage(bytes: Uint8Array): ImageFormat | null {
   if (at(0, 0xff, 0xd8, 0xff)) return "jpeg";
   if (at(0, 0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)) return "png";
   if (at(0, 0x52, 0x49, 0x46, 0x46) && at(8, 0x57, 0x45, 0x42, 0x50)) return "webp";
+  // Canon's CR2 begins like a TIFF, and its first page is a small JPEG.
+  if (at(8, 0x43, 0x52, 2)) return null;
   // Classic TIFF has 42 in the byte order that the first two letters announce, BigTIFF 43.
   if (at(0, 0x49, 0x49, 42, 0) || at(0, 0x4d, 0x4d, 0, 42)) return "tiff";
   if (at(0, 0x49, 0x49, 43, 0) || at(0, 0x4d, 0x4d, 0, 43)) return "tiff";

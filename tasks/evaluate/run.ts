@@ -52,7 +52,7 @@ export async function runEvaluation(options: EvalOptions, tools: EvalTools): Pro
 
   const checkpoint = await findModel(net_path, { data: root, experiments: resolve(exp_folder) }, tools.download);
   const sha256 = await sha256File(checkpoint);
-  const loader = new ImageLoader();
+  const loader = new ImageLoader({ onNotice: (line) => log.warn(line) });
   try {
     const opened = await tools.openModel(checkpoint, gpu_id);
     try {

@@ -64,7 +64,7 @@ export async function runTraining(options: TrainOptions, tools: TrainTools): Pro
     return { ...result, skipped: true };
   }
   const set = await openTrainingSet(params.training.dataset, root);
-  const loader = new ImageLoader();
+  const loader = new ImageLoader({ onNotice: (line) => progress.warn(line) });
   const bench = await tools.open(gpu_id);
   try {
     const parts = { settings, root, folder, set, bench, loader, signal };

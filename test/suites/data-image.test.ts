@@ -227,8 +227,8 @@ function rowOf({ width, data }: RgbImage, y: number): Buffer {
 
 test("what is no image is refused with its first bytes, and a missing file with its path", async () => {
   for (const [bytes, pattern] of [
-    [Buffer.from("GIF89a......"), /begins with "GIF89a/],
-    [Buffer.from("<svg xmlns=>"), /begins with "<svg/],
+    [Buffer.from("GIF89a......"), /got GIF; convert it/],
+    [Buffer.from("<svg xmlns=>"), /got SVG/],
     [Buffer.from([0, 1, 2]), /begins with 000102/],
     [Buffer.alloc(0), /the file is empty/],
   ] as const) {
