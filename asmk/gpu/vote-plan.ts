@@ -32,11 +32,21 @@ export interface PlanLimits {
 
 /**
  * Quanta a unit of score: a power of two such that the highest score there can be, √Σ idf over the query's words before
- * its division by the same root (by Cauchy-Schwarz, similarities being at most 1), is at most 2³⁴ quanta.
+ * its division by the same root (by Cauchy-Schwarz, similarities being at most 1), is at most 2^`bits` quanta.
  * @param queryNorm Σ idf, above 0
+ * @param bits see `scoreBits`; sums have 63
  */
-export function quantaFor(queryNorm: number): number {
-  return 2 ** (34 - Math.ceil(Math.log2(queryNorm) / 2));
+export function quantaFor(queryNorm: number, bits: number): number {
+  return 2 ** (bits - Math.ceil(Math.log2(queryNorm) / 2));
+}
+
+/**
+ * How fine scores are, so that the smallest votes keep their order. Similarities of binary codes are whole 64ths or coarser, and
+ * with the usual powers 2⁴⁴ leave their votes thousands of quanta, while few reach the upper half of a sum, which costs an
+ * atomic more. Similarities of floats come as near to nothing as float32 can tell.
+ */
+export function scoreBits(binary: boolean, alpha: number): number {
+  return binary && alpha <= 4 ? 44 : 60;
 }
 
 /**

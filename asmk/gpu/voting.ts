@@ -11,7 +11,7 @@ import { hammingScores } from "../similarity.js";
 import { codeLength, type WordRows } from "../word-rows.js";
 import { ScoreCollector } from "./score-collector.js";
 import { deviceCodeLength, type SegmentShards, type Shard } from "./segment-shards.js";
-import { PIECE_WORDS, quantaFor, type VotePlan, type VotingQuery, votePlans } from "./vote-plan.js";
+import { PIECE_WORDS, quantaFor, scoreBits, type VotePlan, type VotingQuery, votePlans } from "./vote-plan.js";
 import { padRows } from "./word-table.js";
 
 /** Most bytes of sums a launch. */
@@ -118,7 +118,7 @@ export class Voting {
       const scores = new Float64Array(window.count);
       for (let i = 0; i < window.count; i++) {
         const at = (slot * window.count + i) * 2;
-        // two's complement in two halves, exact in float64; then the twin's division
+        // two's complement in two halves, rounded to float64 at most once; then the twin's division
         scores[i] = ((sums[at + 1] | 0) * 2 ** 32 + sums[at]) / quanta / root;
       }
       this.collectors[query].add(window.first, scores);
@@ -193,6 +193,7 @@ export class Voting {
   private makeBatches(queries: readonly WordRows[], mostQueries: number): Batch[] {
     const width = deviceCodeLength(codeLength(this.index.dim, this.index.binary), this.index.binary) * 4;
     const mostRows = Math.floor(this.device.maxBinding / width);
+    const bits = scoreBits(this.index.binary, this.options.alpha);
     const batches: Batch[] = [];
     let first = 0;
     let rows = 0;
@@ -206,7 +207,7 @@ export class Voting {
     };
     queries.forEach((query, q) => {
       if (members.length === mostQueries || rows + query.words.length > mostRows) close(q);
-      const quanta = quantaFor(Math.max(this.norms[q], Number.MIN_VALUE));
+      const quanta = quantaFor(Math.max(this.norms[q], Number.MIN_VALUE), bits);
       members.push({ words: query.words, firstCode: rows, slot: members.length, quanta });
       rows += query.words.length;
     });

@@ -9,7 +9,8 @@
 // Sums: many pairs vote for one image at once, and float atomics do not exist. A vote becomes a whole number of quanta
 // (a power of two, chosen for each query by asmk/gpu/vote-plan.ts) and is added to a 64-bit two's-complement number kept
 // as two u32. Whole numbers add up to the same in any order, so scores are the same in every run. A vote is rounded by
-// half a quantum, which is 2^-35 of the highest score there can be. The high half is touched at a carry only.
+// half a quantum, but never to nothing: an image with the smallest of votes ranks before one without any. Of a float32 both
+// halves are exact. The high half is touched only where a vote reaches it, or at a carry.
 //
 //# const THREADS = 64
 //# const TILE = 1024
@@ -36,8 +37,8 @@ struct Piece {
 
 fn addVote(query: u32, image: u32, value: f32) {
   let vote = value * inverseRoots[image];
-  let quanta = round(abs(vote));
-  if (quanta == 0.0) { return; }
+  if (vote == 0.0) { return; }
+  let quanta = max(1.0, round(abs(vote)));
   var high = u32(quanta * 0x1p-32);
   var low = u32(quanta - f32(high) * 0x1p32);
   if (vote < 0.0) {
