@@ -2,17 +2,10 @@
 import { realpathSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { FileFormatError, UsageError } from "../base/errors.js";
-import { readAll } from "../base/file-io.js";
+import { readAll, readUpTo } from "../base/file-io.js";
 import { openRegularAsync } from "../base/regular-file.js";
-import {
-  type Directory,
-  decodeDirectory,
-  decodeHeader,
-  type Section,
-  type Slot,
-  type StoredSegment,
-  sectionsOf,
-} from "./index-layout.js";
+import { decodeHeader, HEADER_BYTES, type Slot } from "./index-header.js";
+import { type Directory, decodeDirectory, type Section, type StoredSegment, sectionsOf } from "./index-layout.js";
 import { InvertedFile } from "./inverted-file.js";
 import type { SegmentRef } from "./segment.js";
 import { FileSegment, type OpenedFile, readSection } from "./stored-segment.js";
@@ -78,10 +71,16 @@ export async function readIndex(path: string, options: ReadIndexOptions = {}): P
   }
 }
 
-/** Checks every byte an index file uses. @throws as `readIndex` */
+/** Checks every byte an index file uses, also those that reading can do without. @throws as `readIndex` */
 export async function verifyIndex(path: string): Promise<void> {
-  const { handle, directory } = await openDirectory(path);
+  const { handle, directory, damaged } = await openDirectory(path);
   try {
+    if (damaged)
+      throw new FileFormatError(
+        "ChecksumMismatch",
+        path,
+        "a pointer to the directory is damaged (its copy can be read: save the index to mend it)",
+      );
     for (const [name, section] of sectionsOf(directory)) await readSection(handle, section, path, name);
   } finally {
     await handle.close();
@@ -93,6 +92,8 @@ export interface OpenedIndex {
   readonly handle: FileHandle;
   readonly directory: Directory;
   readonly slot: Slot;
+  /** A pointer in the first page is damaged; its copy stands for it. */
+  readonly damaged: boolean;
   readonly size: number;
   readonly file: OpenedFile;
 }
@@ -102,9 +103,9 @@ export async function openDirectory(path: string): Promise<OpenedIndex> {
   const { handle, stats } = await openRegularAsync(path, { code: "NoIndex" });
   try {
     const { size, ino: inode } = stats;
-    const page = new Uint8Array(160);
-    await readAll(handle, page, path, 0);
-    const slot = decodeHeader(page, path);
+    const page = new Uint8Array(HEADER_BYTES);
+    const found = await readUpTo(handle, page, path, 0);
+    const { slot, damaged } = decodeHeader(page.subarray(0, found), path);
     if (slot.at + slot.length > size)
       throw new FileFormatError(
         "Truncated",
@@ -114,7 +115,7 @@ export async function openDirectory(path: string): Promise<OpenedIndex> {
     const bytes = new Uint8Array(slot.length);
     await readAll(handle, bytes, path, slot.at);
     const directory = decodeDirectory(bytes, size, path);
-    return { handle, directory, slot, size, file: { path: realpathSync(path), inode } };
+    return { handle, directory, slot, damaged, size, file: { path: realpathSync(path), inode } };
   } catch (e) {
     await handle.close();
     throw e;

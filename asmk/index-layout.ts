@@ -1,26 +1,19 @@
 /**
  * @file The bytes of an index file.
  *
- *     0     magic "FGPUASMK", u32 version, u32 byte-order mark 0x01020304
- *     64    slot 0 ┐ each: u64 generation, u64 position and u64 length of the directory,
- *     128   slot 1 ┘       first 8 bytes of the sha256 of these 24
+ *     0     the first page: what says that it is an index, and where its directory is (index-header.ts)
  *     4096  sections and directories, each at a multiple of 4096
  *
  * A directory is the sha256 of its text, then JSON: the index's properties and where its sections are, each with its own
  * sha256. Sections are raw little-endian arrays, page-aligned, so that they can be memory-mapped or uploaded as they are.
- * Extending a file appends sections and a new directory, flushes, then writes the older slot: until that write the old
- * directory is in force, so a killed program leaves the index as it was, with unused bytes at its end.
+ * Extending a file appends sections and a new directory, flushes, then points the first page to it: until that write the
+ * old directory is in force, so a killed program leaves the index as it was, with unused bytes at its end.
  */
 import { z } from "zod";
 import { FileFormatError } from "../base/errors.js";
 import { sha256 } from "../base/hash.js";
 
-const MAGIC = "FGPUASMK";
-export const VERSION = 1;
-const BYTE_ORDER = 0x01020304;
 export const ALIGNMENT = 4096;
-const SLOTS = [64, 128];
-const SLOT_BYTES = 32;
 const HASH_BYTES = 32;
 
 const size = z.int().min(0);
@@ -58,77 +51,9 @@ export type Section = z.infer<typeof section>;
 export type StoredSegment = z.infer<typeof segment>;
 export type Directory = z.infer<typeof directory>;
 
-/** One of the two pointers to a directory. */
-export interface Slot {
-  readonly generation: number;
-  readonly at: number;
-  readonly length: number;
-}
-
 /** The next multiple of the alignment. */
 export function align(at: number): number {
   return Math.ceil(at / ALIGNMENT) * ALIGNMENT;
-}
-
-/** The first page of a new file: the given slot is in force, the other one is empty. */
-export function encodeHeader(slot: Slot): Uint8Array {
-  const page = new Uint8Array(ALIGNMENT);
-  const view = new DataView(page.buffer);
-  page.set(Buffer.from(MAGIC), 0);
-  view.setUint32(8, VERSION, true);
-  view.setUint32(12, BYTE_ORDER, true);
-  page.set(encodeSlot(slot), slotPosition(slot.generation));
-  return page;
-}
-
-/** The bytes of a slot. */
-export function encodeSlot({ generation, at, length }: Slot): Uint8Array {
-  const bytes = new Uint8Array(SLOT_BYTES);
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, BigInt(generation), true);
-  view.setBigUint64(8, BigInt(at), true);
-  view.setBigUint64(16, BigInt(length), true);
-  bytes.set(slotCheck(bytes), 24);
-  return bytes;
-}
-
-/** Where the slot of a generation is: the two take turns, so that writing one leaves the one in force alone. */
-export function slotPosition(generation: number): number {
-  return SLOTS[generation % 2];
-}
-
-function slotCheck(bytes: Uint8Array): Uint8Array {
-  return Buffer.from(sha256(bytes.subarray(0, 24)).slice(0, 16), "hex");
-}
-
-/** True when a file begins as ours do. */
-export function isIndexHeader(head: Uint8Array): boolean {
-  return Buffer.from(head.subarray(0, 8)).toString("latin1") === MAGIC;
-}
-
-/**
- * The slot in force.
- * @param page at least the first 160 bytes of the file
- * @throws FileFormatError UnsupportedFeature for another version, MalformedFile when neither slot is good
- */
-export function decodeHeader(page: Uint8Array, file: string): Slot {
-  const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
-  if (!isIndexHeader(page)) throw new FileFormatError("MalformedFile", file, "not an index file of fire-gpu");
-  const version = view.getUint32(8, true);
-  if (version !== VERSION || view.getUint32(12, true) !== BYTE_ORDER)
-    throw new FileFormatError(
-      "UnsupportedFeature",
-      file,
-      `index format version ${version} (this program reads version ${VERSION}); build the index anew or use a newer program`,
-    );
-  const slots = SLOTS.flatMap((position) => {
-    const bytes = page.subarray(position, position + SLOT_BYTES);
-    const numbers = [0, 8, 16].map((offset) => Number(view.getBigUint64(position + offset, true)));
-    const good = Buffer.compare(slotCheck(bytes), bytes.subarray(24)) === 0 && numbers.every(Number.isSafeInteger);
-    return good ? [{ generation: numbers[0], at: numbers[1], length: numbers[2] }] : [];
-  }).sort((a, b) => b.generation - a.generation);
-  if (!slots.length) throw new FileFormatError("MalformedFile", file, "both directory pointers are damaged");
-  return slots[0];
 }
 
 /** The bytes of a directory: its hash, then its JSON. */

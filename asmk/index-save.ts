@@ -6,17 +6,8 @@ import { FileFormatError } from "../base/errors.js";
 import { flush, openToWrite, writeAll } from "../base/file-io.js";
 import { sha256 } from "../base/hash.js";
 import { type IndexNotes, type OpenedIndex, openDirectory, placeOf } from "./index-file.js";
-import {
-  ALIGNMENT,
-  align,
-  type Directory,
-  encodeDirectory,
-  encodeHeader,
-  encodeSlot,
-  type Section,
-  type StoredSegment,
-  slotPosition,
-} from "./index-layout.js";
+import { encodeHeader, encodeSlot, slotPositions } from "./index-header.js";
+import { ALIGNMENT, align, type Directory, encodeDirectory, type Section, type StoredSegment } from "./index-layout.js";
 import type { InvertedFile, InvertedFileState } from "./inverted-file.js";
 import type { SegmentRef } from "./segment.js";
 import { FileSegment } from "./stored-segment.js";
@@ -24,7 +15,7 @@ import { codeLength } from "./word-rows.js";
 
 /**
  * Saves an index. When `path` is the file its segments came from, only what is new is appended, and the file is the old
- * or the new index whatever happens; otherwise, or when less than half of the file would be used, the file is written
+ * or the new index whatever happens; otherwise, or when less than half of the file would be used or a pointer is damaged, the file is written
  * anew under a temporary name and renamed. An open chunk is saved as it is and can be continued. One writer at a time.
  */
 export async function saveIndex(path: string, index: InvertedFile, notes: IndexNotes): Promise<void> {
@@ -37,7 +28,8 @@ export async function saveIndex(path: string, index: InvertedFile, notes: IndexN
       return place?.id === id ? place.stored : undefined;
     };
     const kept = state.segments.reduce((n, ref) => n + bytesInFile(here(ref)), 0);
-    if (present && kept > 0 && 2 * kept >= present.size) await append(path, present, state, notes, here);
+    if (present && !present.damaged && kept > 0 && 2 * kept >= present.size)
+      await append(path, present, state, notes, here);
     else await rewrite(path, state, notes);
   } finally {
     await present?.handle.close();
@@ -99,8 +91,10 @@ async function append(
       throw new FileFormatError("MalformedFile", path, "the file was replaced while it was extended; save again");
     const generation = present.slot.generation + 1;
     const slot = encodeSlot({ generation, at: plan.at, length: plan.length });
-    await writeAll(handle, slot, path, slotPosition(generation));
-    await flush(handle, path);
+    for (const position of slotPositions(generation)) {
+      await writeAll(handle, slot, path, position);
+      await flush(handle, path);
+    }
   } finally {
     await handle.close();
   }

@@ -2,7 +2,7 @@
 import { readHead } from "../base/regular-file.js";
 import { readFileBytes } from "../formats/source.js";
 import { type IndexNotes, type ReadIndexOptions, readIndex, type StoredIndex } from "./index-file.js";
-import { isIndexHeader } from "./index-layout.js";
+import { isIndexHeader } from "./index-header.js";
 import { saveIndex } from "./index-save.js";
 import type { InvertedFile } from "./inverted-file.js";
 import { readReferenceIndex } from "./reference-index-file.js";

@@ -1,6 +1,6 @@
 /** @file `fire-gpu inspect FILE`: what a checkpoint, codebook, index or data set description contains. */
 
-import { isIndexHeader } from "../asmk/index-layout.js";
+import { isIndexHeader } from "../asmk/index-header.js";
 import { openIndex } from "../asmk/open-index.js";
 import { sha256File } from "../base/hash.js";
 import { elementCount } from "../base/tensor.js";

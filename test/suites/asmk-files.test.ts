@@ -7,7 +7,8 @@ import * as assert from "uvu/assert";
 import { codebookHash } from "../../asmk/codebook.js";
 import { readCodebook, writeCodebook } from "../../asmk/codebook-file.js";
 import { type IndexNotes, openDirectory, readIndex, verifyIndex } from "../../asmk/index-file.js";
-import { ALIGNMENT, sectionsOf, slotPosition } from "../../asmk/index-layout.js";
+import { slotPositions } from "../../asmk/index-header.js";
+import { ALIGNMENT, sectionsOf } from "../../asmk/index-layout.js";
 import { saveIndex } from "../../asmk/index-save.js";
 import { InvertedFile } from "../../asmk/inverted-file.js";
 import { openIndex, storeIndex } from "../../asmk/open-index.js";
@@ -197,20 +198,14 @@ test("an extension that was cut off anywhere leaves the index as it was", async 
     await saveIndex(torn, stored.index, notes);
     assert.equal(await visible((await readIndex(torn)).index), await visible(stored.index));
   }
-  // A pointer that was half written is ignored in favour of the other.
+  // A pointer that was half written, and so has no copy yet, is ignored in favour of the other.
   const half = damaged(file, (bytes) => {
-    bytes[64 + 9] ^= 0xff;
+    const [first, copy] = slotPositions(2);
+    bytes[first + 9] ^= 0xff;
+    bytes.fill(0, copy, copy + 32);
     return undefined;
   });
-  const kept = damaged(file, (bytes) => {
-    bytes[128 + 9] ^= 0xff;
-    return undefined;
-  });
-  const states = [(await readIndex(half)).index.imageCount, (await readIndex(kept)).index.imageCount];
-  assert.equal(
-    states.sort((a, b) => a - b),
-    [120, 122],
-  );
+  assert.equal(await visible((await readIndex(half)).index), old);
 });
 
 test("a file of which little is still used is written anew", async () => {
@@ -246,7 +241,6 @@ test("a flipped bit is noticed wherever bytes are used, and harmless elsewhere",
   await handle.close();
   const used = [
     [0, 16],
-    [slotPosition(slot.generation), slotPosition(slot.generation) + 32],
     [slot.at, slot.at + slot.length],
     ...sectionsOf(directory).map(([, s]) => [s.at, s.at + s.bytes]),
   ].filter(([begin, end]) => end > begin);
