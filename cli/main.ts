@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /** @file The program: how a run begins and ends. */
-import { expandShortOptions } from "./argv.js";
+import { expandShortOptions, programArguments } from "./argv.js";
 import { reportFailure } from "./failure.js";
 import { buildProgram } from "./program.js";
 
 try {
-  await buildProgram().parseAsync(expandShortOptions(process.argv.slice(2)), { from: "user" });
+  await buildProgram().parseAsync(expandShortOptions(programArguments()), { from: "user" });
 } catch (error) {
   process.exitCode = reportFailure(error);
 }

@@ -9,7 +9,7 @@ import { MissingDataError, UsageError } from "../base/errors.js";
 import { sha256File } from "../base/hash.js";
 import { kindOfPath } from "../base/regular-file.js";
 import type { DType } from "../base/tensor.js";
-import { listImages } from "../data/datasets/folder.js";
+import { scanFolder } from "../data/datasets/folder.js";
 import { duplicateWarning, readListFile } from "../data/datasets/list-file.js";
 import { isThereAsWritten, resolveNames } from "../data/datasets/photo-names.js";
 import { ImageLoader } from "../data/loader.js";
@@ -106,7 +106,7 @@ export function findImages(inputs: readonly string[], progress: Progress = silen
   const paths = inputs.flatMap((input) => {
     const kind = kindOfPath(input);
     if (!kind) throw new MissingDataError("ImageMissing", `${input}: no such image, folder or list`);
-    if (kind === "folder") return listImages(input).map((name) => join(input, name));
+    if (kind === "folder") return inFolder(input, progress);
     return /\.(txt|lst)$/i.test(input) ? listed(input, progress) : [input];
   });
   if (paths.length === 0) throw new UsageError("NoImages", "extract: expected image files, folders or lists");
@@ -117,6 +117,13 @@ export function findImages(inputs: readonly string[], progress: Progress = silen
   ))
     progress.warn(line);
   return paths;
+}
+
+function inFolder(folder: string, progress: Progress): string[] {
+  const { names, warnings, notes } = scanFolder(folder);
+  for (const line of notes) progress.note(line);
+  for (const line of warnings) progress.warn(line);
+  return names.map((name) => join(folder, name));
 }
 
 function listed(list: string, progress: Progress): string[] {

@@ -2,7 +2,7 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { MissingDataError, UsageError } from "../../base/errors.js";
 import { kindOfPath } from "../../base/regular-file.js";
-import { isFolder, listImages } from "./folder.js";
+import { isFolder, scanFolder } from "./folder.js";
 import { readListFile } from "./list-file.js";
 import { isThereAsWritten, type NameBase, resolveNames, withoutImageExtension } from "./photo-names.js";
 import type { OwnDataset } from "./spec.js";
@@ -72,8 +72,8 @@ function photosAt(at: string, known: string[] | undefined, top: Field | undefine
   if (kind === "folder") {
     // Names of the ground truth count from the folder, or from the ground truth's own if they lead into the folder.
     if (known && top) return placed(known, [at, { folder: dirname(top.file), within: at }]);
-    const names = listImages(at);
-    return { names, paths: names.map((n) => join(at, n)), ...nothing };
+    const { names, warnings, notes } = scanFolder(at);
+    return { names, paths: names.map((n) => join(at, n)), warnings, notes };
   }
   const folder = dirname(at);
   const { names, warnings, notes } = readListFile(at, "", isThereAsWritten([folder]));

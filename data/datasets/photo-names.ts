@@ -10,7 +10,16 @@ import { kindOfPath, readHead } from "../../base/regular-file.js";
 import { sniffImage } from "../image/sniff.js";
 
 /** Endings of photos, lower case; .jpg first: it is what a name without ending is expected to have. */
-export const imageExtensions: ReadonlySet<string> = new Set([".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"]);
+export const imageExtensions: ReadonlySet<string> = new Set([
+  ".jpg",
+  ".jpeg",
+  ".png",
+  ".webp",
+  ".tif",
+  ".tiff",
+  ".jpe",
+  ".jfif",
+]);
 const tried = [...imageExtensions].flatMap((end) => [end, end.toUpperCase()]);
 
 const isFile = (path: string) => kindOfPath(path) === "file";

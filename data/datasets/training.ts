@@ -2,7 +2,7 @@
 import { dirname, join, resolve } from "node:path";
 import { FileFormatError, MissingDataError, UsageError } from "../../base/errors.js";
 import { didYouMean } from "../../base/suggest.js";
-import { isFolder, listImages } from "./folder.js";
+import { isFolder, scanFolder } from "./folder.js";
 import { getIt } from "./get-it.js";
 import { readLabelTable } from "./label-table.js";
 import { duplicateWarning } from "./list-file.js";
@@ -55,7 +55,7 @@ function readLandmarks(root: string, split: "train" | "val"): TrainingSet {
 
 /** The first folder below is the class; photos directly in the folder belong to none and are an error. */
 function readClassFolders(name: string, folder: string): TrainingSet {
-  const images = listImages(folder);
+  const { names: images, warnings } = scanFolder(folder);
   const loose = images.find((image) => !image.includes("/"));
   if (loose)
     throw new MissingDataError(
@@ -66,7 +66,7 @@ function readClassFolders(name: string, folder: string): TrainingSet {
     name,
     images.map((image) => join(folder, image)),
     images.map(classOf),
-    nestedClasses(images, folder),
+    [...warnings, ...nestedClasses(images, folder)],
   );
 }
 

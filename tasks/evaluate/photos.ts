@@ -1,6 +1,7 @@
 /** @file The photos an evaluation works on. */
 import { stat } from "node:fs/promises";
 import { MissingDataError } from "../../base/errors.js";
+import { systemPath } from "../../base/path-bytes.js";
 import type { Box } from "../../data/resize.js";
 
 /** One photo. */
@@ -34,7 +35,7 @@ export async function photoStates(photos: readonly Photo[], label: string, howTo
   const missing: string[] = [];
   for (let begin = 0; begin < photos.length; begin += AT_ONCE) {
     const block = photos.slice(begin, begin + AT_ONCE);
-    const found = await Promise.all(block.map((p) => stat(p.path).catch(() => null)));
+    const found = await Promise.all(block.map((p) => stat(systemPath(p.path)).catch(() => null)));
     for (const [i, s] of found.entries()) {
       if (s?.isFile()) states.push({ size: s.size, mtimeMs: s.mtimeMs });
       else missing.push(block[i].path);
