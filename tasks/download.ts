@@ -7,6 +7,7 @@ import {
   downloadNames,
   requireDownloadNames,
 } from "../data/download/download.js";
+import { assetOf } from "../data/download/known-assets.js";
 import { Interrupted, type Progress, type Stage, silent } from "./progress.js";
 
 /** All names with a line about each. */
@@ -39,7 +40,7 @@ export async function runDownload({ names, ...task }: DownloadTask): Promise<voi
  * Downloads one address to `path` below the root, unless a file is there. Progress and errors as {@link runDownload}.
  */
 export async function runDownloadUrl(url: string, path: string, task: Omit<DownloadTask, "names">): Promise<void> {
-  await watched(task, (options) => downloadAssets([{ kind: "file", url, path }], options));
+  await watched(task, (options) => downloadAssets([assetOf(url, path)], options));
 }
 
 async function watched(
@@ -54,6 +55,7 @@ async function watched(
       signal,
       onProgress: (step, done, total) => bar.at(step, done, total),
       onNote: (line) => progress.note(line),
+      onWarn: (line) => progress.warn(line),
     });
   } catch (e) {
     if (signal?.aborted) throw new Interrupted("interrupted; run the same command again to continue the download");

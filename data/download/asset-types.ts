@@ -40,6 +40,8 @@ export type Asset = FileAsset | ArchiveAsset | LinkAsset;
 export interface AssetGroup {
   /** One line for a list of names. */
   readonly about: string;
+  /** One line that is told before anything is fetched: what the files cannot be used for. */
+  readonly remark?: string;
   /** In the order they are fetched: descriptions before the photos they describe. */
   readonly assets: readonly Asset[];
 }

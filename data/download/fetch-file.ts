@@ -1,204 +1,228 @@
 /**
  * @file One file from the first address that has it: resumed after interruptions, checked, and only then given its name.
- * While it is on its way, `<file>.part` holds the bytes and `<file>.part.json` what they are the beginning of.
+ * Every loop here ends: attempts that bring nothing worth while are counted, waits are bounded, and no server can make the
+ * file longer than it said, or than the disk has room for.
  */
-import { createHash } from "node:crypto";
-import { createReadStream, existsSync, readFileSync, rmSync, statSync } from "node:fs";
-import { rename } from "node:fs/promises";
-import { dirname } from "node:path";
+import { createReadStream, statSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { writeFileAtomic } from "../../base/atomic.js";
-import { FireGpuError, WriteError } from "../../base/errors.js";
-import { flush, openToWrite, writeAll } from "../../base/file-io.js";
-import { besides } from "../../base/file-names.js";
+import { WriteError } from "../../base/errors.js";
 import { makeFolder } from "../../base/folders.js";
+import { sha256Stream } from "../../base/hash.js";
 import { asWriteError, isSystemError } from "../../base/system-error.js";
-import { HttpError, openUrl } from "./http.js";
+import { OtherContent, type Place, placeOf, requirePlain } from "./answer.js";
+import { hasOwnEnd, requireContent } from "./content.js";
+import { DownloadError } from "./errors.js";
+import { shownAddress } from "./file-name.js";
+import { requireSpace } from "./free-space.js";
+import { type Answer, HttpError, named, openUrl } from "./http.js";
+import { PartFile, validatorOf } from "./part-file.js";
+import { receive } from "./receive.js";
 
 export interface FetchOptions {
   /** SHA-256 of the whole file in hex, or the beginning of it. */
   sha256?: string;
-  /** Looks at the finished file before it gets its name; throws to refuse it. */
-  inspect?: (path: string) => void;
+  /** What the file is called, where the extension of `target` does not tell its kind. */
+  name?: string;
   /** Bytes that are on disk and bytes there will be, null while unknown. */
   onProgress?: (done: number, total: number | null) => void;
+  /** Bytes of the finished file that have been read to check it. */
+  onCheck?: (done: number, total: number) => void;
+  /** One line of news: what is waited for. */
+  onNote?: (line: string) => void;
   signal?: AbortSignal;
-  /** Attempts in a row without a new byte before an address is given up. Default 4. */
+  /** Attempts in a row that bring less than 1 MiB before an address is given up. Default 4. */
   attempts?: number;
   /** Pause before the second attempt; doubles each time. Default 1000. */
   pauseMs?: number;
+  /** As of {@link openUrl}; a server that sends less than 16 KiB in such a time is given up as well. */
   idleMs?: number;
 }
 
-/** No address gave the file, or what it gave is not the file. The message has one reason an address. */
-export class DownloadError extends FireGpuError {
-  override readonly exitCode = 4;
+/** Where a file may be. */
+export interface Source {
+  readonly url: string;
+  /** An address that may not exist: given up at once, unless it answers. */
+  readonly guessed?: boolean;
 }
 
-/** What a .part file is the beginning of. */
-interface PartNote {
+/** What was received. */
+export interface Fetched {
+  /** The address that gave it. */
   readonly url: string;
-  /** Strong ETag or Last-Modified: lets the server say whether the file changed. */
-  readonly validator: string | null;
-  readonly total: number | null;
+  readonly sha256: string;
+  readonly size: number;
+  /** Whether all of it came encrypted. */
+  readonly secure: boolean;
+  /** Why the addresses before did not. */
+  readonly reasons: readonly string[];
 }
+
+/** An attempt that brings so much is not counted as failed. */
+const WORTH_WHILE = 2 ** 20;
+/** A server that asks to wait longer is not waited for. */
+const LONGEST_WAIT_MS = 5 * 60_000;
+/** How long an address that may not exist is waited for. */
+const GUESS_MS = 15_000;
 
 /**
  * Downloads into `target`, whose folder is made. A file that is there already is left alone: the caller decides whether
- * it is good. Resuming needs a server that knows ranges; one that does not sends the file from the start.
- * @param urls addresses of the same file, tried in order
+ * it is good. Resuming needs a server that knows ranges and names the version of the file (ETag, Last-Modified); one that
+ * does not sends the file from the start.
+ * @param sources addresses of the same file, tried in order
  * @throws DownloadError DownloadFailed (no address worked; the part is kept), ChecksumMismatch or WrongContent (removed);
- *   the signal's reason, with the part kept.
+ *   WriteError when the disk refuses; the signal's reason, with the part kept.
  */
-export async function fetchFile(urls: readonly string[], target: string, options: FetchOptions = {}): Promise<void> {
+export async function fetchFile(
+  sources: readonly (string | Source)[],
+  target: string,
+  options: FetchOptions = {},
+): Promise<Fetched> {
   makeFolder(dirname(target));
-  const part = besides(target, ".part");
+  const part = new PartFile(target);
   const reasons: string[] = [];
-  for (const url of urls) {
+  for (const given of sources) {
+    const source = typeof given === "string" ? { url: given } : given;
+    const { url } = source;
     try {
-      await fetchFrom(url, part, options);
-      await accept(url, part, options);
-      await rename(part, target);
-      rmSync(noteOf(part), { force: true });
-      return;
+      const { secure, contentType } = await fetchFrom(source, part, options);
+      const sha256 = await accept(url, part, contentType, options);
+      const { size } = part;
+      part.finish();
+      return { url, sha256, size, secure, reasons };
     } catch (cause) {
       options.signal?.throwIfAborted();
-      if (isDiskError(cause)) throw asWriteError(target, cause);
+      if (cause instanceof WriteError) throw cause;
+      if (isSystemError(cause) && cause.path !== undefined) throw asWriteError(part.path, cause);
       const reason = cause instanceof Error ? cause.message : String(cause);
-      reasons.push(reason.startsWith(url) ? reason : `${url}: ${reason}`);
-      if (url === urls[urls.length - 1] && cause instanceof DownloadError && reasons.length === 1) throw cause;
+      const shown = shownAddress(url);
+      reasons.push(reason.startsWith(shown) ? reason : `${shown}: ${reason}`);
+      if (sources.length === 1 && cause instanceof DownloadError) throw cause;
     }
   }
-  throw new DownloadError("DownloadFailed", `${target}: not downloaded — ${reasons.join("; ")}`);
+  throw new DownloadError(
+    "DownloadFailed",
+    `${target}: not downloaded — ${reasons.join("; ")}; run the same command again, name a mirror, or put the file there yourself`,
+  );
 }
 
-/** Repeats until the file is whole; attempts that bring nothing new are counted. */
-async function fetchFrom(url: string, part: string, options: FetchOptions): Promise<void> {
-  const { attempts = 4, pauseMs = 1000, signal } = options;
+interface Session {
+  /** Whether all bytes so far came encrypted. */
+  secure: boolean;
+  /** Whether the server has sent any of the file. */
+  answered: boolean;
+  contentType?: string;
+}
+
+/** Repeats until the file is whole; attempts that bring little are counted. */
+async function fetchFrom({ url, guessed }: Source, part: PartFile, options: FetchOptions): Promise<Session> {
+  const { attempts = 4, pauseMs = 1000, idleMs = 60_000, signal, onNote } = options;
+  const session: Session = { secure: new URL(url).protocol === "https:", answered: false };
   let failures = 0;
+  // Bytes that were fetched again from the start are no gain.
+  let most = part.size;
   for (;;) {
     signal?.throwIfAborted();
-    const before = sizeOf(part);
     try {
-      if (await fetchOnce(url, part, options)) return;
+      const patience = guessed && !session.answered ? Math.min(idleMs, GUESS_MS) : idleMs;
+      if (await fetchOnce(url, part, session, { ...options, idleMs: patience })) return session;
       throw new Error("the connection ended before the file did");
-    } catch (cause) {
+    } catch (error) {
       signal?.throwIfAborted();
-      if (isDiskError(cause) || (cause instanceof HttpError && !cause.temporary)) throw cause;
-      failures = sizeOf(part) > before ? 1 : failures + 1;
-      if (failures >= attempts) throw cause;
-      await sleep(pauseMs * 2 ** (failures - 1), undefined, { signal });
+      const cause = named(url, error);
+      if (cause instanceof OtherContent || cause instanceof DownloadError) part.discard();
+      if (cause instanceof WriteError || cause instanceof DownloadError) throw cause;
+      if (cause instanceof HttpError && !cause.temporary) throw cause;
+      failures = part.size >= most + WORTH_WHILE ? 1 : failures + 1;
+      most = Math.max(most, part.size);
+      if (failures >= attempts || (guessed && !session.answered)) throw cause;
+      const asked = cause instanceof HttpError ? cause.waitMs : 0;
+      if (asked > LONGEST_WAIT_MS)
+        throw new Error(`${(cause as Error).message}, and asks to wait ${Math.ceil(asked / 60_000)} minutes`);
+      if (asked > 10_000) onNote?.(`${shownAddress(url)}: the server asks to wait ${Math.ceil(asked / 1000)} s`);
+      await sleep(Math.max(asked, pauseMs * 2 ** (failures - 1)), undefined, { signal });
     }
   }
 }
 
 /** One request. @returns whether the part is now the whole file. */
-async function fetchOnce(url: string, part: string, options: FetchOptions): Promise<boolean> {
-  const note = readNote(part);
-  const have = note ? sizeOf(part) : 0;
-  if (note && note.url === url && note.total !== null && have === note.total) return true;
-  // A validator of another mirror means nothing here; then only the total length tells whether it is the same file.
-  const validator = note?.url === url ? note.validator : null;
-  const range = have > 0 ? { from: have, validator } : undefined;
-  const { signal, idleMs, onProgress } = options;
-  const message = await openUrl(url, { range, signal, idleMs });
-
-  let begin = 0;
-  let total: number | null;
-  if (message.statusCode === 200) {
-    total = wholeNumber(message.headers["content-length"]);
-  } else {
-    const match = /^bytes (?:(\d+)-\d+|\*)\/(\d+)$/.exec(message.headers["content-range"] ?? "");
-    total = match ? Number(match[2]) : null;
-    begin = match?.[1] === undefined ? -1 : Number(match[1]);
-    const same = total !== null && (note?.total === null || note?.total === total);
-    if (message.statusCode === 416 && same && have === total) {
-      message.destroy();
-      return true;
-    }
-    if (!same || begin !== have) {
-      // Another file than the one begun, or an answer to another question: from the start, which cannot fail like this.
-      message.destroy();
-      discard(part);
-      return fetchOnce(url, part, options);
-    }
-  }
-  const fresh: PartNote = { url, validator: validatorOf(message.headers), total };
-  const file = await openToWrite(part, begin === 0 ? "w" : "r+");
+async function fetchOnce(url: string, part: PartFile, session: Session, options: FetchOptions): Promise<boolean> {
+  const kept = shownAddress(url);
+  const known = part.note();
+  // A part of another address may be of another version: it is not continued.
+  const note = known?.url === kept ? known : null;
+  const have = part.size;
+  if (note?.total != null && have === note.total) return true;
+  const validator = note && have > 0 ? validatorOf(note) : undefined;
+  const range = validator === undefined ? undefined : { from: have, validator };
+  const answer = await openUrl(url, { range, signal: options.signal, idleMs: options.idleMs });
   try {
-    writeFileAtomic(noteOf(part), JSON.stringify(fresh));
-    let at = begin;
-    onProgress?.(at, total);
-    for await (const chunk of message as AsyncIterable<Uint8Array>) {
-      await writeAll(file, chunk, part, at);
-      at += chunk.length;
-      onProgress?.(at, total);
-    }
-    await flush(file, part);
-    return total === null || at === total;
+    session.answered = true;
+    session.secure &&= answer.secure;
+    session.contentType = answer.message.headers["content-type"];
+    requirePlain(url, answer, options.name ?? basename(part.target));
+    const place = placeOf(url, answer, range ? have : null, note);
+    if (place === "whole") return true;
+    if (place.total !== null) requireSpace(part.path, place.total - place.begin);
+    const { etag = null, "last-modified": lastModified = null } = answer.message.headers;
+    const fresh = { url: kept, etag, lastModified, total: place.total };
+    // What a 206 leaves out is as it was in the answer before it.
+    await receive(answer, part, place, place.begin > 0 && note ? { ...note, total: place.total } : fresh, options);
+    return isWhole(url, answer, part, place, options);
   } finally {
-    message.destroy();
-    await file.close();
+    answer.message.destroy();
   }
 }
 
-/** @throws DownloadError, with the part removed, when the bytes are not the file's. */
-async function accept(url: string, part: string, { sha256, inspect, signal }: FetchOptions): Promise<void> {
+/** Whether the body that ended was all of the file. @throws DownloadError where nobody can tell */
+function isWhole(url: string, { message }: Answer, part: PartFile, place: Place, options: FetchOptions): boolean {
+  if (place.total !== null) return part.size === place.total;
+  // The last chunk says so itself; without it the body would have failed.
+  if (message.headers["transfer-encoding"] !== undefined) return true;
+  // The connection was closed, which may be the end of the file or of the server.
+  if (options.sha256?.length === 64 || hasOwnEnd(part.path, options.name ?? basename(part.target))) return true;
+  throw new DownloadError(
+    "WrongContent",
+    `${shownAddress(url)}: the server says neither how long the file is nor where it ends, so a cut one could not be told; use another address`,
+  );
+}
+
+/** @returns the SHA-256. @throws DownloadError, with the part removed, when the bytes are not the file's. */
+async function accept(
+  url: string,
+  part: PartFile,
+  contentType: string | undefined,
+  { sha256, name, signal, onCheck }: FetchOptions,
+): Promise<string> {
+  const shown = shownAddress(url);
   try {
-    if (sha256) {
-      const got = await sha256Of(part, signal);
-      if (!got.startsWith(sha256.toLowerCase()))
-        throw new DownloadError("ChecksumMismatch", `${url}: expected SHA-256 ${sha256}…, got ${got}`);
-    }
-    inspect?.(part);
+    requireContent(part.path, { url: shown, name: name ?? basename(part.target), contentType });
+    const got = await sha256Of(part.path, signal, onCheck);
+    if (sha256 && !got.startsWith(sha256.toLowerCase()))
+      throw new DownloadError("ChecksumMismatch", `${shown}: expected SHA-256 ${sha256}…, got ${got}`);
+    return got;
   } catch (e) {
-    if (e instanceof DownloadError) discard(part);
+    if (e instanceof DownloadError) part.discard();
     throw e;
   }
 }
 
 /** SHA-256 of a file, hex. */
-export async function sha256Of(path: string, signal?: AbortSignal): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, signal }))
-    hash.update(chunk as Uint8Array);
-  return hash.digest("hex");
+export async function sha256Of(
+  path: string,
+  signal?: AbortSignal,
+  onCheck?: (done: number, total: number) => void,
+): Promise<string> {
+  const stream = createReadStream(path, { highWaterMark: 1 << 20, signal });
+  const total = onCheck ? statSync(path).size : 0;
+  return await sha256Stream(counted(stream, (done) => onCheck?.(done, total)));
 }
 
-function validatorOf(headers: { etag?: string; "last-modified"?: string }): string | null {
-  if (headers.etag && !headers.etag.startsWith("W/")) return headers.etag;
-  return headers["last-modified"] ?? null;
-}
-
-function readNote(part: string): PartNote | null {
-  if (!existsSync(part)) return null;
-  try {
-    const note = JSON.parse(readFileSync(noteOf(part), "utf8"));
-    return typeof note.url === "string" ? note : null;
-  } catch {
-    return null;
+async function* counted(stream: AsyncIterable<Uint8Array>, told: (done: number) => void): AsyncGenerator<Uint8Array> {
+  let done = 0;
+  for await (const chunk of stream) {
+    done += chunk.length;
+    told(done);
+    yield chunk;
   }
-}
-
-function noteOf(part: string): string {
-  return besides(part, ".json");
-}
-
-function discard(part: string): void {
-  rmSync(part, { force: true });
-  rmSync(noteOf(part), { force: true });
-}
-
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-function wholeNumber(text: string | undefined): number | null {
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : null;
-}
-
-/** A full disk or a folder without permission is not the server's fault: no other address helps. */
-function isDiskError(e: unknown): boolean {
-  if (e instanceof WriteError) return true;
-  return isSystemError(e) && ["ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS", "EISDIR"].includes(e.code ?? "");
 }

@@ -62,15 +62,21 @@ function cirtorchGroups(): Record<string, AssetGroup> {
         : folder.endsWith("imagenet")
           ? "start weights"
           : "network";
-      groups[name] = { about: `cirtorch ${what}`, assets: [asset] };
+      const use = what === "start weights" ? "as trunk of init" : "by other programs";
+      const remark = `a ${what} of cirtorch, which eval and extract cannot load; it can be used ${use}`;
+      groups[name] = { about: `cirtorch ${what} (not for eval)`, remark, assets: [asset] };
     }
   return groups;
 }
 
-const one = (about: string, url: string, path: string): AssetGroup => ({
+const one = (about: string, url: string, path: string, remark?: string): AssetGroup => ({
   about,
+  ...(remark ? { remark } : {}),
   assets: [{ kind: "file", url, path }],
 });
+
+/** What holds for all files of SOLAR. */
+const noSolar = "a file of SOLAR, which eval and extract cannot load: they know FIRe and HOW";
 
 const naver = "http://download.europe.naverlabs.com/ComputerVision/FIRe";
 const how = "http://ptak.felk.cvut.cz/personal/toliageo/share/how/models";
@@ -87,19 +93,22 @@ export const networks: Readonly<Record<string, AssetGroup>> = {
   how_r18: one("HOW, ResNet-18", `${how}/how_r18.pth`, "models/how_r18.pth"),
   "how_r50-": one("HOW, ResNet-50 without its last stage", `${how}/how_r50-.pth`, "models/how_r50-.pth"),
   solar: one(
-    "SOLAR global, ResNet-101",
+    "SOLAR global, ResNet-101 (not for eval)",
     `${solar}/fznpeayct6btel2og2wjjgvqw0ziqnk4.pth`,
     "networks/resnet101-solar-best.pth",
+    noSolar,
   ),
   solar_local: one(
-    "SOLAR local descriptors, 345, Liberty",
+    "SOLAR local descriptors, 345, Liberty (not for eval)",
     `${solar}/4djweum6gs30os243zqzplhafxlys31z.pth`,
     "networks/local-solar-345-liberty.pth",
+    noSolar,
   ),
   solar_revisitop1m: one(
-    "SOLAR's descriptors of the million distractors (8.2 GB)",
+    "SOLAR's descriptors of the million distractors (8.2 GB; not for eval)",
     `${solar}/e9z542xirf1awck2iwr8yutubn85srnk.pt`,
     "features/resnet101-solar-best.pth_vecs_revisitop1m.pt",
+    noSolar,
   ),
   ...cirtorchGroups(),
 };

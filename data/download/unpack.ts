@@ -1,14 +1,12 @@
 /** @file Archives of photos onto disk: each file where the data set expects it, whatever folders the archive has. */
-import { createReadStream, renameSync, rmSync, statSync } from "node:fs";
-import type { FileHandle } from "node:fs/promises";
-import { basename, dirname, join, posix } from "node:path";
+import { createReadStream, lstatSync, statSync } from "node:fs";
+import { join, posix } from "node:path";
 import { createGunzip } from "node:zlib";
 import { FileFormatError } from "../../base/errors.js";
-import { openToWrite, writeAll } from "../../base/file-io.js";
-import { besides } from "../../base/file-names.js";
-import { makeFolder } from "../../base/folders.js";
 import { cidPath } from "../datasets/sfm.js";
-import { readTar, type TarEntry } from "./tar.js";
+import { unfitName } from "./file-name.js";
+import { readTar } from "./tar.js";
+import { writeEntry } from "./write-entry.js";
 
 /**
  * Where an archive's file goes, relative to the folder unpacked into:
@@ -27,17 +25,34 @@ export interface UnpackOptions {
   signal?: AbortSignal;
 }
 
+export interface UnpackedFile {
+  /** Below the folder unpacked into. */
+  readonly path: string;
+  readonly size: number;
+}
+
 export interface Unpacked {
-  /** Files of the archive that now lie in the folder. */
-  readonly files: number;
-  /** Entries passed over: links, names the placement does not know, a second file of the same name. */
-  readonly skipped: string[];
+  /** Files of the archive that now lie in the folder, in its order. */
+  readonly files: readonly UnpackedFile[];
+  /** Entries passed over, "path: reason": links and devices, names without a place, a second file of the same name. */
+  readonly skipped: readonly string[];
+  /** Where files lie that were in the way, with other content than the archive's. */
+  readonly movedAside: readonly string[];
 }
 
 /**
- * Unpacks a .tar.gz that may be cut into parts. Files that are there in full size are not written again, so an
- * interrupted run continues; every file appears under its name only when it is whole.
- * @throws FileFormatError for a damaged archive; the signal's reason.
+ * An archive may unpack to so many times its own size. Photos, compressed already, come to about 1; deflate can reach 1032,
+ * which only files made to fill a disk do.
+ */
+export const LARGEST_RATIO = 32;
+/** What any archive may unpack to. */
+const ALLOWANCE = 16 * 2 ** 20;
+
+/**
+ * Unpacks a .tar.gz that may be cut into parts. Files that are there with the same content are not written again, so an
+ * interrupted run continues; every file appears under its name only when it is whole; files in the way are moved aside.
+ * @throws FileFormatError for a damaged archive, or one that unpacks to more than {@link LARGEST_RATIO} times its size;
+ *   WriteError when the disk refuses; the signal's reason.
  */
 export async function unpackArchive(
   parts: readonly string[],
@@ -46,23 +61,58 @@ export async function unpackArchive(
   options: UnpackOptions = {},
 ): Promise<Unpacked> {
   const archive = parts[0];
-  const seen = new Set<string>();
+  const total = parts.reduce((n, p) => n + statSync(p).size, 0);
+  const limit = ALLOWANCE + LARGEST_RATIO * total;
+  const files: UnpackedFile[] = [];
   const skipped: string[] = [];
-  for await (const entry of readTar(gunzip(parts, options), archive)) {
+  const movedAside: string[] = [];
+  const names = new Names(folder);
+  for await (const entry of readTar(gunzip(parts, total, limit, options), archive, limit)) {
     options.signal?.throwIfAborted();
-    if (entry.type !== "file") continue;
-    const to = place(entry.path, placement);
-    if (to === null || seen.has(to)) skipped.push(entry.path);
-    else {
-      seen.add(to);
-      await writeEntry(entry, join(folder, to));
+    if (entry.type === "folder") continue;
+    const place = entry.type === "file" ? placeOf(entry.path, placement) : { reason: "no regular file" };
+    const reason = "reason" in place ? place.reason : names.claim(place.path);
+    if (reason !== undefined || "reason" in place) {
+      skipped.push(`${entry.path}: ${reason}`);
+      continue;
     }
+    const moved = await writeEntry(entry, folder, place.path);
+    if (moved !== undefined) movedAside.push(moved);
+    files.push({ path: place.path, size: entry.size });
   }
-  return { files: seen.size, skipped };
+  return { files, skipped, movedAside };
 }
 
-async function* gunzip(parts: readonly string[], { onProgress, signal }: UnpackOptions): AsyncGenerator<Uint8Array> {
-  const total = parts.reduce((n, p) => n + statSync(p).size, 0);
+/** Names given so far, as the file system tells them apart. */
+class Names {
+  /** By the spelling that systems which ignore case and composition would take for the same. */
+  private readonly taken = new Map<string, string[]>();
+
+  constructor(private readonly folder: string) {}
+
+  /** Takes a name. @returns why it cannot be had */
+  claim(path: string): string | undefined {
+    const key = path.normalize("NFC").toLowerCase();
+    const alike = this.taken.get(key) ?? [];
+    if (alike.includes(path)) return "a second file of that name";
+    const twin = alike.find((other) => this.isSame(other, path));
+    if (twin !== undefined) return `the file system does not tell it from ${twin}`;
+    this.taken.set(key, [...alike, path]);
+    return undefined;
+  }
+
+  private isSame(one: string, other: string): boolean {
+    const [a, b] = [one, other].map((p) => lstatSync(join(this.folder, p), { bigint: true, throwIfNoEntry: false }));
+    return a !== undefined && b !== undefined && a.ino === b.ino && a.dev === b.dev;
+  }
+}
+
+async function* gunzip(
+  parts: readonly string[],
+  total: number,
+  limit: number,
+  { onProgress, signal }: UnpackOptions,
+): AsyncGenerator<Uint8Array> {
   let done = 0;
   const compressed = (async function* () {
     for (const part of parts)
@@ -83,7 +133,18 @@ async function* gunzip(parts: readonly string[], { onProgress, signal }: UnpackO
     }
   })();
   try {
-    for await (const chunk of zip) yield chunk as Uint8Array;
+    let unpacked = 0;
+    for await (const chunk of zip) {
+      signal?.throwIfAborted();
+      unpacked += (chunk as Uint8Array).length;
+      if (unpacked > limit)
+        throw new FileFormatError(
+          "MalformedFile",
+          parts[0],
+          `expected photos, got an archive that unpacks to more than ${LARGEST_RATIO} times its ${total} bytes`,
+        );
+      yield chunk as Uint8Array;
+    }
     await feed;
   } catch (cause) {
     signal?.throwIfAborted();
@@ -99,45 +160,38 @@ async function* gunzip(parts: readonly string[], { onProgress, signal }: UnpackO
 /** Resolves when the stream takes more, or has been closed and never will. */
 function drained(stream: NodeJS.WritableStream): Promise<void> {
   return new Promise((resolve) => {
-    stream.once("drain", resolve);
-    stream.once("close", resolve);
+    const done = () => {
+      stream.off("drain", done).off("close", done);
+      resolve();
+    };
+    stream.on("drain", done).on("close", done);
   });
 }
 
-/** A path inside the folder, or null for a file that has no place there. */
-function place(path: string, placement: Placement): string | null {
-  const name = basename(path);
-  if (name.startsWith(".") || name === "") return null;
+/** A path inside the folder, or why a file has no place there. */
+function placeOf(path: string, placement: Placement): { path: string } | { reason: string } {
+  const steps = path.split("/");
+  const name = steps[steps.length - 1];
+  if (path.startsWith("/")) return { reason: "an absolute path" };
+  if (steps.includes("..")) return { reason: "a path that leads out of the archive" };
+  const unfit = unfitName(name);
+  if (unfit !== undefined) return { reason: unfit };
+  if (name.startsWith(".")) return { reason: "a hidden file" };
   switch (placement.kind) {
     case "flatten":
-      return name;
+      return { path: name };
     case "cid":
-      return /^[0-9a-f]{32}$/.test(name) ? posix.relative("ims", cidPath(name)) : null;
+      return /^[0-9a-f]{32}$/.test(name)
+        ? { path: posix.relative("ims", cidPath(name)) }
+        : { reason: "its name is no id of a photo" };
     case "listed": {
-      const steps = path.split("/");
-      for (let i = 0; i < steps.length; i++) {
-        const tail = steps.slice(i).join("/");
-        if (placement.names.has(tail) && !tail.split("/").includes("..")) return tail;
+      // Lists have few steps; a path with thousands is none of them.
+      for (let i = Math.max(0, steps.length - 16); i < steps.length; i++) {
+        const tail = steps.slice(i);
+        if (placement.names.has(tail.join("/")) && tail.every((s) => unfitName(s) === undefined))
+          return { path: tail.join("/") };
       }
-      return null;
+      return { reason: "not in the list of photos" };
     }
-  }
-}
-
-async function writeEntry(entry: TarEntry, path: string): Promise<void> {
-  if (statSync(path, { throwIfNoEntry: false })?.size === entry.size) return;
-  makeFolder(dirname(path));
-  // Not flushed one by one: 160,000 files would take hours; the note that the archive is done is written last.
-  const temporary = besides(join(dirname(path), `.${basename(path)}`), ".part");
-  let file: FileHandle | undefined;
-  try {
-    file = await openToWrite(temporary, "w");
-    for await (const piece of entry.body) await writeAll(file, piece, path);
-    await file.close();
-    renameSync(temporary, path);
-  } catch (e) {
-    await file?.close().catch(() => {});
-    rmSync(temporary, { force: true });
-    throw e;
   }
 }

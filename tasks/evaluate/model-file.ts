@@ -2,27 +2,27 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { MissingDataError } from "../../base/errors.js";
+import { fileNameOf, isAddress } from "../../data/download/file-name.js";
 import { modelHint } from "../model-hint.js";
 
-/** Fetches a URL to `path` below `root`; never leaves a half-written file under that name. */
+/** Fetches a URL to `path` below `root`, unless a file is there; never leaves a half-written one under that name. */
 export type Download = (url: string, path: string, root: string) => Promise<void>;
 
 /**
  * URLs are kept in `<data folder>/models/`; a file that is there is not fetched again. Other paths are looked up in the
  * current folder, then among the experiments; a folder stands for its `epochs/model_best.pth`.
- * @throws MissingDataError that says where was looked, and what the download throws
+ * @throws MissingDataError that says where was looked, UsageError for an address without a usable name, and what the download
+ *   throws
  */
 export async function findModel(
   netPath: string,
   folders: { readonly data: string; readonly experiments: string },
   download: Download,
 ): Promise<string> {
-  if (/^https?:\/\//.test(netPath)) {
-    const name = new URL(netPath).pathname.split("/").at(-1) || "model.pth";
-    const path = join("models", decodeURIComponent(name));
-    const file = join(folders.data, path);
-    if (!existsSync(file)) await download(netPath, path, folders.data);
-    return file;
+  if (isAddress(netPath)) {
+    const path = join("models", fileNameOf(netPath));
+    await download(netPath, path, folders.data);
+    return join(folders.data, path);
   }
   const places = isAbsolute(netPath) ? [netPath] : [resolve(netPath), resolve(folders.experiments, netPath)];
   const looked: string[] = [];

@@ -1,8 +1,9 @@
 /** @file Where the first weights come from: `model.pretrained` of the configuration (spec: fire.md §5.1, how.md §1). */
 import { existsSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { MissingDataError, UsageError } from "../../base/errors.js";
 import type { RgbImage } from "../../base/image.js";
+import { fileNameOf, isAddress } from "../../data/download/file-name.js";
 import type { Download } from "../evaluate/model-file.js";
 import type { TrainSession } from "./session.js";
 import type { FirstWeights } from "./workbench.js";
@@ -18,7 +19,8 @@ const TORCHVISION: Readonly<Record<string, string>> = {
 
 /**
  * The file to begin from, fetched to `<data>/pretraining/` if it is a URL; null begins from random weights.
- * @throws MissingDataError when the file is not there; UsageError when torchvision has no such trunk
+ * @throws MissingDataError when the file is not there; UsageError when torchvision has no such trunk, or an address has no
+ *   usable name
  */
 export async function findStart(
   pretrained: string | boolean | null,
@@ -28,14 +30,13 @@ export async function findStart(
 ): Promise<string | null> {
   if (pretrained === null || pretrained === false) return null;
   const place = pretrained === true ? torchvisionUrl(architecture) : pretrained;
-  if (!/^https?:\/\//.test(place)) {
+  if (!isAddress(place)) {
     if (existsSync(place)) return place;
     throw new MissingDataError("ModelMissing", `${place}: no such file to begin from (model.pretrained)`);
   }
-  const path = join("pretraining", basename(new URL(place).pathname));
-  const file = join(root, path);
-  if (!existsSync(file)) await download(place, path, root);
-  return file;
+  const path = join("pretraining", fileNameOf(place));
+  await download(place, path, root);
+  return join(root, path);
 }
 
 function torchvisionUrl(architecture: string): string {
