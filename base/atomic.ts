@@ -1,15 +1,19 @@
 /**
  * @file Files that are either the old one or the whole new one: written under a temporary name in the same folder,
- * flushed to disk, then renamed. A failure or a kill never leaves a half-written file under the final name.
+ * flushed to disk, then renamed. A failure or a kill never leaves a half-written file under the final name. What a killed
+ * writer leaves under its temporary name is removed by the next writer of the same file (base/temporary.ts).
  */
-import { closeSync, existsSync, fsyncSync, openSync, realpathSync, renameSync, rmSync } from "node:fs";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { WriteError } from "./errors.js";
 import { writeAllSync } from "./file-io.js";
-import { temporaryName } from "./file-names.js";
+import { throughLinks } from "./file-names.js";
 import { makeFolder } from "./folders.js";
 import { asWriteError } from "./system-error.js";
+import { openTemporary, removeLeftovers } from "./temporary.js";
+
+/** A temporary file is locked while it is written, and must keep its lock until it has its name; Windows renames no open file. */
+const RENAMES_OPEN_FILES = process.platform !== "win32";
 
 /** A file being written; `commit` gives it its name, `abort` leaves no trace of it. */
 export class AtomicFile {
@@ -22,9 +26,8 @@ export class AtomicFile {
   /** Creates missing folders. @throws WriteError CannotWrite */
   constructor(readonly file: string) {
     try {
-      ({ target: this.target, temporary: this.temporary } = names(file));
-      makeFolder(dirname(this.target));
-      this.fd = openSync(this.temporary, "wx");
+      this.target = prepared(file);
+      ({ temporary: this.temporary, fd: this.fd } = openTemporary(this.target));
     } catch (cause) {
       throw asWriteError(file, cause);
     }
@@ -40,9 +43,10 @@ export class AtomicFile {
   commit(): void {
     this.attempt((fd) => {
       fsyncSync(fd);
+      if (RENAMES_OPEN_FILES) renameSync(this.temporary, this.target);
       this.fd = undefined;
       closeSync(fd);
-      renameSync(this.temporary, this.target);
+      if (!RENAMES_OPEN_FILES) renameSync(this.temporary, this.target);
       syncFolder(dirname(this.target));
     });
   }
@@ -84,32 +88,12 @@ export function writeFileAtomic(file: string, content: string | Uint8Array | Ite
   }
 }
 
-/** Writes a file piece by piece, asynchronously: `write` fills the temporary file, which takes the name when it returns. */
-export async function writeAtomic(file: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
-  let temporary: string | undefined;
-  let handle: FileHandle | undefined;
-  try {
-    const { target, temporary: name } = names(file);
-    temporary = name;
-    makeFolder(dirname(target));
-    handle = await open(temporary, "wx");
-    await write(handle);
-    await handle.sync();
-    await handle.close();
-    await rename(temporary, target);
-    syncFolder(dirname(target));
-  } catch (error) {
-    await handle?.close().catch(() => {});
-    if (temporary) await rm(temporary, { force: true }).catch(() => {});
-    throw asWriteError(file, error);
-  }
-}
-
-/** Where the bytes go first. Random, so that two writers of one file do not mix: the later one wins whole. */
-function names(file: string): { target: string; temporary: string } {
-  // a link keeps pointing to its file
-  const target = existsSync(file) ? realpathSync(file) : file;
-  return { target, temporary: temporaryName(target) };
+/** The file that is meant, links followed, in a folder that is there and without what killed writers have left of it. */
+function prepared(file: string): string {
+  const target = throughLinks(file);
+  makeFolder(dirname(target));
+  removeLeftovers(target);
+  return target;
 }
 
 /** The rename itself must reach the disk; not every system can flush a folder. */

@@ -9,47 +9,36 @@
  * has removed it in between, begin again. To release: remove the name while the lock is held, then close. So whoever locks
  * a file that has lost its name begins again, and no two ever hold files of one name.
  *
- * What is locked: on Linux the open file description (F_OFD_SETLK; on NFS by the server, unless it is mounted with
- * `nolock` or `local_lock`), on macOS the file (flock), on Windows a byte beyond the text, which others may so read. The
- * text says who holds it; only messages depend on it.
+ * The text in the file says who holds it; only messages depend on it.
  *
  * Where the file system knows no locks (some clusters mount Lustre so), creating `lock.held` is the lock. A killed run then
  * leaves it behind, and the message says to delete it: nobody can tell there whether its maker lives on another machine.
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { createRequire } from "node:module";
+import { closeSync, constants, ftruncateSync, openSync, readSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { UsageError } from "../../base/errors.js";
+import { makeFolder } from "../../base/folders.js";
+import { leadsTo, tryLock } from "../../base/os-lock.js";
+import { asWriteError } from "../../base/system-error.js";
 
 /** Holders that come and go may remove the file this often while we look. */
 const ATTEMPTS = 50;
 /** No more of the text is read. */
 const OWNER_BYTES = 300;
-/** What is locked of the file. macOS locks whole files; Windows keeps others from reading what is locked. */
-const RANGE: [offset: number, length: number] = process.platform === "win32" ? [2 ** 30, 1] : [0, 0];
+/** Windows lacks the last two. */
+const FLAGS = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /**
  * Takes the folder for this process, and creates it where it is missing.
  * @returns what releases it; harmless when called again
- * @throws UsageError Locked when a living process has it; system errors when the file cannot be made
+ * @throws UsageError Locked when a living process has it; WriteError when the file cannot be made
  */
 export function lockFolder(folder: string): () => void {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const file = join(folder, "lock");
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const fd = openSync(file, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o644);
+    const fd = openLock(file, FLAGS);
     let keep = false;
     try {
       const got = tryLock(fd);
@@ -65,36 +54,6 @@ export function lockFolder(folder: string): () => void {
     }
   }
   throw new UsageError("Locked", `${folder}: other runs take and leave it all the time; wait for them to end`);
-}
-
-interface NativeLocks {
-  /** False when another open file holds it; throws a system error where the file system has no locks. */
-  tryLock(fd: number, offset: number, length: number): boolean;
-}
-
-let native: NativeLocks | null | undefined;
-
-function tryLock(fd: number): "taken" | "busy" | "no locks here" {
-  // Loaded here and not imported, so that a program bundled without it runs, with the weaker lock.
-  if (native === undefined) {
-    try {
-      native = createRequire(import.meta.url)("fs-native-extensions") as NativeLocks;
-    } catch {
-      native = null;
-    }
-  }
-  try {
-    if (native) return native.tryLock(fd, ...RANGE) ? "taken" : "busy";
-  } catch {
-    // ENOSYS, ENOLCK, EOPNOTSUPP, EINVAL: each kernel and file system has its own way to say no
-  }
-  return "no locks here";
-}
-
-/** True when the name still leads to the open file. */
-function leadsTo(file: string, fd: number): boolean {
-  const [named, opened] = [statSync(file, { bigint: true, throwIfNoEntry: false }), fstatSync(fd, { bigint: true })];
-  return named !== undefined && named.ino === opened.ino && named.dev === opened.dev;
 }
 
 function releaser(file: string, fd: number): () => void {
@@ -120,8 +79,8 @@ function lockByCreation(folder: string): () => void {
   try {
     fd = openSync(file, "wx+");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    fd = openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw asWriteError(file, error);
+    fd = openLock(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
       throw locked(folder, file, ownerOf(fd));
     } finally {
@@ -132,9 +91,21 @@ function lockByCreation(folder: string): () => void {
   return releaser(file, fd);
 }
 
+function openLock(file: string, flags: number): number {
+  try {
+    return openSync(file, flags, 0o644);
+  } catch (cause) {
+    throw asWriteError(file, cause);
+  }
+}
+
 function writeOwner(fd: number): void {
-  ftruncateSync(fd);
-  writeFileSync(fd, `${process.pid} ${hostname()} ${new Date().toISOString()}\n`);
+  try {
+    ftruncateSync(fd);
+    writeFileSync(fd, `${process.pid} ${hostname()} ${new Date().toISOString()}\n`);
+  } catch {
+    // a lock without a text is as good, also on a full disk
+  }
 }
 
 /** Who wrote the text of a lock, as far as it can be read. */

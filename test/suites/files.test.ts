@@ -1,5 +1,5 @@
 /** @file Atomic files and checksums. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { AtomicFile, writeAtomic, writeFileAtomic } from "../../base/atomic.js";
+import { AtomicFile, writeFileAtomic } from "../../base/atomic.js";
 import { WriteError } from "../../base/errors.js";
 import { crc32, crc32Portable, sha256, sha256File, sha256Stream } from "../../base/hash.js";
 import { packageRoot } from "../../base/paths.js";
@@ -33,8 +33,6 @@ test("text, bytes and chunks arrive whole, in new folders too", async () => {
   assert.equal([...readFileSync(path("a/b/bytes"))], [1, 2, 3]);
   writeFileAtomic(path("chunks"), [Buffer.from("ab"), Buffer.alloc(0), Buffer.from("c")]);
   assert.is(readFileSync(path("chunks"), "utf8"), "abc");
-  await writeAtomic(path("handle"), async (handle) => void (await handle.writeFile("piece by piece")));
-  assert.is(readFileSync(path("handle"), "utf8"), "piece by piece");
   assert.equal(temporaries(), []);
 });
 
@@ -45,11 +43,6 @@ test("a failure half way leaves the old file and nothing else", async () => {
     throw new Error("no more");
   }
   assert.throws(() => writeFileAtomic(path("kept"), broken()), "no more");
-  const failing = writeAtomic(path("kept"), async (handle) => {
-    await handle.writeFile("new but");
-    throw new Error("no more");
-  });
-  assert.is(await failing.catch((e: Error) => e.message), "no more");
   assert.is(readFileSync(path("kept"), "utf8"), "old");
   assert.equal(temporaries(), []);
 });
@@ -89,23 +82,66 @@ test("a place that cannot be written is named", () => {
   assert.equal(temporaries(), []);
 });
 
-test("a killed writer leaves the old file", async () => {
-  writeFileAtomic(path("target"), "old");
+/** A process that has begun to write `file`, and waits. */
+async function writer(file: string): Promise<ChildProcess> {
   const module = pathToFileURL(join(packageRoot(), "dist/base/atomic.js"));
   const program = `
     import { AtomicFile } from ${JSON.stringify(module)};
-    const file = new AtomicFile(${JSON.stringify(path("target"))});
+    const file = new AtomicFile(${JSON.stringify(file)});
     file.write(Buffer.from("half"));
     console.log("written");
     setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  test.after(() => void child.kill("SIGKILL"));
   await new Promise<void>((done) => child.stdout.once("data", () => done()));
+  return child;
+}
+
+async function killed(child: ChildProcess): Promise<void> {
   const ended = new Promise<void>((done) => child.once("close", () => done()));
   child.kill("SIGKILL");
   await ended;
-  assert.is(readFileSync(path("target"), "utf8"), "old");
+}
+
+test("a killed writer leaves the old file, and the next writer removes its temporary one", async () => {
+  const inside = path("leftovers");
+  mkdirSync(inside);
+  const target = join(inside, "target");
+  writeFileSync(target, "old");
+  const long = join(inside, "x".repeat(250));
+  // of other files, of other programs, no file at all: none of them is this target's
+  const foreign = [".target.tmp", ".target.12.abcdef01.tmp.gz", ".target2.12.abcdef01.tmp", ".target.12.ABCDEF01.tmp"];
+  for (const name of foreign) writeFileSync(join(inside, name), "mine");
+  mkdirSync(join(inside, ".target.12.abcdef02.tmp"));
+  symlinkSync(target, join(inside, ".target.12.abcdef03.tmp"));
+  const names = () => readdirSync(inside).filter((name) => name.endsWith(".tmp"));
+  const before = names();
+  for (const file of [target, long]) await killed(await writer(file));
+  assert.is(readFileSync(target, "utf8"), "old");
+  const living = await writer(target);
+  const mine = new RegExp(`^\\.target\\.${living.pid}\\.`);
+  assert.is(names().length, before.length + 2, "the second writer has removed what the first left");
+  writeFileAtomic(target, "new");
+  writeFileAtomic(long, "new");
+  assert.equal(
+    names()
+      .filter((name) => !mine.test(name))
+      .sort(),
+    before.sort(),
+  );
+  assert.is(names().length, before.length + 1, "that of the writer at work is left to it");
+  assert.is(readFileSync(join(inside, foreign[0]), "utf8"), "mine");
+  await killed(living);
+});
+
+test("a link to what is not there yet becomes a link to the new file", () => {
+  symlinkSync(path("far-away"), path("pointer"));
+  writeFileAtomic(path("pointer"), "new");
+  assert.is(readFileSync(path("far-away"), "utf8"), "new");
+  symlinkSync(path("around"), path("around"));
+  assert.throws(() => writeFileAtomic(path("around"), "x"), /around: cannot be written: a link that leads around/);
 });
 
 test("checksums are the standard ones", async () => {

@@ -14,7 +14,7 @@ const root = mkdtempSync(join(tmpdir(), "fire-gpu-lock-"));
 test.after(() => rmSync(root, { recursive: true }));
 
 /** Turns of each racer: where two can hold one lock, they meet within the first hundreds. */
-const TURNS = 250;
+const TURNS = 150;
 
 if (process.argv[2] === "racer") await race(process.argv[3]);
 else if (process.argv[2] === "holder") hold(process.argv[3]);
