@@ -28,14 +28,21 @@ export const padRows: Op<Record<string, never>> = {
   cost: (_a, [x], output) => ({ flops: 0, bytes: 4 * (size(x) + size(output)) }),
 };
 
-/** Rows of `after` columns from rows of `before`: zeros where x has no column, and columns that y lacks are dropped. */
-export function resizeRows(device: Device, x: Tensor, before: number, y: Tensor, after: number): void {
+/** Rows of `after` columns from rows of `before`: the `width` from `first` on, by default all that both have; zeros behind. */
+export function resizeRows(
+  device: Device,
+  x: Tensor,
+  before: number,
+  y: Tensor,
+  after: number,
+  [first, width] = [0, Math.min(before, after)],
+): void {
   device.dispatch({
     shader: "select/pad_rows.wgsl",
     constants: {},
     reads: [x],
     writes: [y],
-    params: [before, after, y.elements],
+    params: [before, after, first, width, y.elements],
     groups: groupsFor(y.elements),
     label: `padRows/${before}>${after}`,
     cost: { flops: 0, bytes: 4 * (x.elements + y.elements) },

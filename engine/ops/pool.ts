@@ -7,6 +7,8 @@ export interface PoolAttrs {
   readonly kernel: number;
   readonly stride: number;
   readonly padding: number;
+  /** Output sizes are rounded up: the last windows are cut off at the border (SqueezeNet). Default: down. */
+  readonly ceil?: boolean;
 }
 
 const KIND = { maxPool: 0, averagePool: 1 } as const;
@@ -18,7 +20,12 @@ function pooling(name: keyof typeof KIND): Op<PoolAttrs> {
     shape(a, [x]) {
       expect(x.length === 4 && x[3] % 4 === 0, name, "input", "[N, H, W, C] with C a multiple of 4", x);
       expect(a.padding * 2 <= a.kernel, name, "padding", `at most half of ${a.kernel}`, a.padding);
-      const side = (n: number) => Math.floor((n + 2 * a.padding - a.kernel) / a.stride) + 1;
+      const side = (n: number) => {
+        const steps = (n + 2 * a.padding - a.kernel) / a.stride;
+        if (!a.ceil) return Math.floor(steps) + 1;
+        // no window begins behind the map (torch)
+        return Math.min(Math.ceil(steps), Math.floor((n + a.padding - 1) / a.stride)) + 1;
+      };
       return [x[0], side(x[1]), side(x[2]), x[3]];
     },
     forward(device, [x], a, output) {

@@ -1,8 +1,10 @@
 /** @file The total table of ops: a test runs value, support and shape checks for each, so none can be forgotten. */
 import { batchedMatmul } from "./batched-matmul.js";
 import { compete } from "./compete.js";
+import { concatChannels } from "./concat-channels.js";
 import { conv2d } from "./conv2d.js";
 import { decorrelation } from "./decorrelation.js";
+import { depthwise } from "./depthwise.js";
 import { divideRows } from "./divide-rows.js";
 import { foldBias, foldWeight } from "./fold.js";
 import { gem } from "./gem.js";
@@ -13,6 +15,7 @@ import { packPanels } from "./pack.js";
 import { padRows } from "./pad-rows.js";
 import { averagePool, maxPool } from "./pool.js";
 import { mac, regionSum, spoc } from "./region-pool.js";
+import { relu6 } from "./relu6.js";
 import { repeatRows } from "./repeat-rows.js";
 import { resize } from "./resize.js";
 import { rowNorm, rowSum } from "./row-reduce.js";
@@ -22,8 +25,10 @@ export const ops = {
   averagePool,
   batchedMatmul,
   compete,
+  concatChannels,
   conv2d,
   decorrelation,
+  depthwise,
   divideRows,
   foldBias,
   foldWeight,
@@ -37,6 +42,7 @@ export const ops = {
   packPanels,
   padRows,
   regionSum,
+  relu6,
   repeatRows,
   resize,
   rowNorm,

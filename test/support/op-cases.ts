@@ -10,6 +10,7 @@ import { axisTable } from "../../engine/ops/resize.js";
 import { type OpName, ops } from "../../engine/ops/table.js";
 import { list, values } from "./case-values.js";
 import { poolCases } from "./pool-cases.js";
+import { trunkOpCases } from "./trunk-op-cases.js";
 
 export { values };
 
@@ -321,6 +322,7 @@ export const opCases: readonly OpCase[] = [
     inputs: () => [values([210, 20], 1), values([210], 2)],
   },
   ...poolCases,
+  ...trunkOpCases,
 ];
 
 export function opOf(c: OpCase): Op<unknown> {
