@@ -220,6 +220,12 @@ class SeededStore implements WeightStore {
     return packed;
   }
 
+  conv(name: string, shape: readonly [number, number, number, number]): Packed {
+    this.make(`${name}.weight`, () => this.heTensor(`${this.prefix}${name}.weight`, shape));
+    this.make(`${name}.bias`, () => f32Tensor([shape[0]], new Float32Array(shape[0])));
+    return this.inner.conv(name, shape);
+  }
+
   linear(name: string, shape: readonly number[], bias: boolean): Packed {
     this.make(`${name}.weight`, () => this.heTensor(`${this.prefix}${name}.weight`, shape));
     if (bias) this.make(`${name}.bias`, () => f32Tensor([shape[0]], new Float32Array(shape[0])));

@@ -26,8 +26,10 @@ export interface WeightStore {
   readonly source: string;
   /** The same store below a prefix, for example `features.`. */
   below(prefix: string): WeightStore;
-  /** A convolution [O, I, k, k] without bias, with the batch norm behind it folded in. */
+  /** A convolution [O, I, k, k] without bias, with the batch norm behind it folded in; the bias is padded to four. */
   convBN(conv: string, bn: string, shape: readonly [number, number, number, number]): Packed;
+  /** A convolution [O, I, k, k] with bias, which is padded to four. */
+  conv(name: string, shape: readonly [number, number, number, number]): Packed;
   /** A linear layer or 1×1 convolution whose weight has the given stored shape; output columns padded to four. */
   linear(name: string, shape: readonly number[], bias: boolean): Packed;
   /** A plain tensor as it is stored. */
@@ -67,7 +69,7 @@ export class InferenceStore implements WeightStore {
     const variance = state.get(`${bn}.running_var`, [O]);
     const per = I * kh * kw;
     const folded = new Float32Array(weight.length);
-    const bias = new Float32Array(O);
+    const bias = new Float32Array(pad4(O));
     for (let o = 0; o < O; o++) {
       const scale = gamma[o] / Math.sqrt(variance[o] + BN_EPSILON);
       bias[o] = beta[o] - mean[o] * scale;
@@ -75,16 +77,21 @@ export class InferenceStore implements WeightStore {
     }
     if (firstNotFinite(folded) >= 0 || firstNotFinite(bias) >= 0)
       throw new FileFormatError("NotFinite", this.source, `${conv}.weight with ${bn} folded in is beyond float32`);
-    return { weights: this.packed(folded, oihw(O, I, kh, kw)), bias: this.own(this.device.upload(bias, [O], bn)) };
+    return {
+      weights: this.packed(folded, oihw(O, I, kh, kw)),
+      bias: this.own(this.device.upload(bias, [bias.length], bn)),
+    };
+  }
+
+  conv(name: string, [O, I, kh, kw]: readonly [number, number, number, number]): Packed {
+    const weights = this.packed(this.state.get(`${name}.weight`, [O, I, kh, kw]), oihw(O, I, kh, kw));
+    return { weights, bias: this.bias(name, O) };
   }
 
   linear(name: string, shape: readonly number[], bias: boolean): Packed {
     const [out, input] = shape;
     const weights = this.packed(this.state.get(`${name}.weight`, shape), rightTransposed(out, input));
-    if (!bias) return { weights, bias: undefined };
-    const padded = new Float32Array(pad4(out));
-    padded.set(this.state.get(`${name}.bias`, [out]));
-    return { weights, bias: this.own(this.device.upload(padded, [padded.length], name)) };
+    return { weights, bias: bias ? this.bias(name, out) : undefined };
   }
 
   tensor(name: string, shape: readonly number[]): { readonly tensor: Tensor } {
@@ -99,6 +106,12 @@ export class InferenceStore implements WeightStore {
 
   free(): void {
     for (const t of this.owned.splice(0)) t.free();
+  }
+
+  private bias(name: string, count: number): Tensor {
+    const padded = new Float32Array(pad4(count));
+    padded.set(this.state.get(`${name}.bias`, [count]));
+    return this.own(this.device.upload(padded, [padded.length], name));
   }
 
   private packed(weight: Float32Array, attrs: PackAttrs): Tensor {

@@ -20,9 +20,10 @@ export const padRows: Op<Record<string, never>> = {
     for (let r = 0; r < R; r++) y.set(x.data.subarray(r * C, (r + 1) * C), r * pad4(C));
     return y;
   },
-  gradient({ device, inputs: [x], output, outputGradient }) {
+  gradient({ device, inputs: [x], outputGradient }) {
     const gradient = device.empty(x.shape, "f32", "padRows gradient");
-    resizeRows(device, outputGradient, output.shape[1], gradient, x.shape[1]);
+    // the output may have been given another shape since
+    resizeRows(device, outputGradient, pad4(x.shape[1]), gradient, x.shape[1]);
     return [gradient];
   },
   cost: (_a, [x], output) => ({ flops: 0, bytes: 4 * (size(x) + size(output)) }),

@@ -8,7 +8,7 @@ import type { Device } from "../../engine/device.js";
 import type { Exec } from "../../engine/exec.js";
 import { pad4 } from "../../engine/op.js";
 import { foldBias, foldWeight } from "../../engine/ops/fold.js";
-import { oihw, packPanels, rightTransposed } from "../../engine/ops/pack.js";
+import { oihw, type PackAttrs, packPanels, rightTransposed } from "../../engine/ops/pack.js";
 import { padRows } from "../../engine/ops/pad-rows.js";
 import { type Gradients, Tape } from "../../engine/tape.js";
 import type { Tensor } from "../../engine/tensor.js";
@@ -70,19 +70,18 @@ export class TrainingStore implements WeightStore {
     const shift = this.constant(mean.map((m, o) => -m * inverse[o]));
     return this.derived((exec, packed) => {
       packed.weights = exec.run(packPanels, [exec.run(foldWeight, [w, gamma, scale], {})], oihw(O, I, kh, kw));
-      packed.bias = exec.run(foldBias, [gamma, beta, shift], {});
+      const folded = exec.run(foldBias, [gamma, beta, shift], {});
+      packed.bias = O % 4 === 0 ? folded : exec.run(padRows, [folded.view([1, O])], {}).reshape([pad4(O)]);
     });
+  }
+
+  conv(name: string, shape: readonly [number, number, number, number]): Packed {
+    return this.biased(name, shape, oihw(...shape), true);
   }
 
   linear(name: string, shape: readonly number[], bias: boolean): Packed {
     const [out, input] = shape;
-    const w = this.parameter(`${name}.weight`, shape);
-    const b = bias ? this.parameter(`${name}.bias`, [out], pad4(out)) : undefined;
-    if (b) this.shared.leaves.push(() => [b]);
-    return this.derived((exec, packed) => {
-      packed.weights = exec.run(packPanels, [w], rightTransposed(out, input));
-      packed.bias = b;
-    }, true);
+    return this.biased(name, shape, rightTransposed(out, input), bias);
   }
 
   tensor(name: string, shape: readonly number[]): { readonly tensor: Tensor } {
@@ -161,6 +160,16 @@ export class TrainingStore implements WeightStore {
     const tensor = this.device.keep(this.device.upload(data, padded ? [padded] : shape, this.prefix + name));
     this.shared.parameters.set(this.prefix + name, { name: this.prefix + name, shape, count: values.length, tensor });
     return tensor;
+  }
+
+  private biased(name: string, shape: readonly number[], layout: PackAttrs, bias: boolean): Packed {
+    const w = this.parameter(`${name}.weight`, shape);
+    const b = bias ? this.parameter(`${name}.bias`, [shape[0]], pad4(shape[0])) : undefined;
+    if (b) this.shared.leaves.push(() => [b]);
+    return this.derived((exec, packed) => {
+      packed.weights = exec.run(packPanels, [w], layout);
+      packed.bias = b;
+    }, true);
   }
 
   private constant(data: Float32Array): Tensor {

@@ -87,6 +87,12 @@ class RecordingStore implements WeightStore {
     return nothing;
   }
 
+  conv(name: string, shape: readonly [number, number, number, number]): Packed {
+    this.note(`${name}.weight`, shape, "convolution");
+    this.note(`${name}.bias`, [shape[0]], "bias");
+    return nothing;
+  }
+
   linear(name: string, shape: readonly number[], bias: boolean): Packed {
     this.note(`${name}.weight`, shape, "linear");
     if (bias) this.note(`${name}.bias`, [shape[0]], "bias");

@@ -21,5 +21,8 @@ export const kinds: Record<string, () => Promise<CaseHandler>> = {
   hard_negatives: async () => (await import("./kinds/hard_negatives.js")).default,
   fire_train_step: async () => (await import("./kinds/fire_train_step.js")).default,
   gem_variants: async () => (await import("./kinds/gem_variants.js")).default,
+  trunk_features: async () => (await import("./kinds/trunk_features.js")).default,
+  trunk_block: async () => (await import("./kinds/trunk_block.js")).default,
+  inverted_residual: async () => (await import("./kinds/inverted_residual.js")).default,
   how_train_step: async () => (await import("./kinds/how_train_step.js")).default,
 };
