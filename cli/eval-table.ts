@@ -1,4 +1,6 @@
 /** @file Results of an evaluation as text. */
+
+import { timesInWords } from "../tasks/evaluate/query-times.js";
 import type { DatasetResult, EvalResult } from "../tasks/evaluate/results.js";
 import type { MeanScore } from "../tasks/metrics/mean-average-precision.js";
 import { LEVELS } from "../tasks/metrics/protocol.js";
@@ -34,6 +36,14 @@ export function scoreTable({ results }: EvalResult): string {
     ]);
   });
   return formatTable([heading, ...rows]);
+}
+
+/** A line a data set and method: how long its queries took. */
+export function timeLines({ results }: EvalResult): string {
+  const lines = results.flatMap(({ dataset, method, queryTimes }) =>
+    queryTimes ? [`${dataset} (${method}): ${timesInWords(queryTimes)}`] : [],
+  );
+  return lines.join("\n");
 }
 
 /** Average precision of every query by level, with its first hit at the middle (or only) level. */

@@ -6,11 +6,11 @@ import type { Override } from "../tasks/config/override.js";
 import { parseSet } from "../tasks/config/override.js";
 import type { Yaml } from "../tasks/config/yaml.js";
 import { runDownloadUrl } from "../tasks/download.js";
-import { resultJson } from "../tasks/evaluate/results.js";
 import { runEvaluation } from "../tasks/evaluate/run.js";
+import type { OnRanked } from "../tasks/evaluate/session.js";
 import { openModel } from "../tasks/open-model.js";
-import { collectReport, reportHead, writeReport } from "../tasks/report/write.js";
-import { perQueryTables, scoreTable } from "./eval-table.js";
+import { collectReport, rankedJson, reportHead, writeReport } from "../tasks/report/write.js";
+import { perQueryTables, scoreTable, timeLines } from "./eval-table.js";
 import { EXIT_CODES } from "./failure.js";
 import { interruptSignal } from "./interrupt.js";
 import {
@@ -23,6 +23,7 @@ import {
   MEMORY,
   NO_TUNE,
   PRECISION,
+  parseCount,
   parseDatasets,
   parseFeaturesNum,
   parseScales,
@@ -45,7 +46,11 @@ interface EvalFlags extends DeviceFlags {
   json?: boolean;
   perQuery?: boolean;
   html?: string;
+  top?: number;
 }
+
+/** Queries of a data set on a page of rankings. */
+const QUERIES_SHOWN = 100;
 
 /** Each option that stands for a key of the file. */
 const KEYS: [keyof EvalFlags, option: string, path: string][] = [
@@ -95,8 +100,9 @@ export function evalCommand(): Command {
     .addOption(NO_TUNE)
     .addOption(PRECISION)
     .option("--per-query", "print the average precision of every query")
-    .option("--html <file>", "write a page that shows the best places of the first queries")
-    .option("--json", "print the results as JSON")
+    .option("--html <file>", `write a page of rankings: the worst ${QUERIES_SHOWN} queries of each data set`)
+    .option("--json", "print the results as JSON, with the best places of every query")
+    .option("--top <n>", "places a query in --html and --json (default: 10)", parseCount)
     .addHelpText("after", HELP)
     .action(runEval);
 }
@@ -105,18 +111,30 @@ async function runEval(config: string, flags: EvalFlags): Promise<void> {
   const progress = stderrProgress();
   const signal = interruptSignal();
   const choice = deviceChoice(flags, progress.note.bind(progress));
-  const { sections, onRanked } = collectReport({ top: 10, queries: 100 });
+  const top = flags.top ?? 10;
+  const page = collectReport({ top, queries: QUERIES_SHOWN });
+  const lists = collectReport({ top, queries: Number.POSITIVE_INFINITY });
+  const onRanked: OnRanked = (...ranked) => {
+    if (flags.html) page.onRanked(...ranked);
+    if (flags.json) lists.onRanked(...ranked);
+  };
   const result = await runEvaluation(
-    { config, overrides: overridesOf(flags), progress, signal, onRanked: flags.html ? onRanked : undefined },
+    {
+      config,
+      overrides: overridesOf(flags),
+      progress,
+      signal,
+      onRanked,
+    },
     {
       openModel: (checkpoint, gpuId) => openModel(checkpoint, choice, gpuId),
       download: (url, path, root) => runDownloadUrl(url, path, { root, progress, signal }),
     },
   );
-  if (flags.html) await writeReport(flags.html, reportHead(result), sections);
-  if (flags.json) process.stdout.write(`${JSON.stringify(resultJson(result), null, 1)}\n`);
+  if (flags.html) await writeReport(flags.html, reportHead(result), page.sections);
+  if (flags.json) process.stdout.write(`${JSON.stringify(rankedJson(result, lists.sections), null, 1)}\n`);
   else if (result.results.length > 0) {
-    process.stdout.write(`${scoreTable(result)}\n`);
+    process.stdout.write(`${scoreTable(result)}\n${timeLines(result)}\n`);
     if (flags.perQuery) process.stdout.write(`\n${perQueryTables(result)}\n`);
   }
 }

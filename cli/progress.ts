@@ -55,8 +55,10 @@ class Meter {
   }
 
   /** The line that stays when the stage is over. */
-  get summary(): string {
-    return `${this.label}: ${this.share} in ${formatSeconds(this.seconds)} (${this.format(this.rate)}/s)`;
+  summary(outcome?: string): string {
+    const time = formatSeconds(this.seconds);
+    if (outcome) return `${this.label}: ${outcome} in ${time}`;
+    return `${this.label}: ${this.share} in ${time} (${this.format(this.rate)}/s)`;
   }
 }
 
@@ -85,7 +87,7 @@ export class LineProgress implements Progress {
         last = this.now();
         this.write(`${label}: ${meter.share} (${meter.speed})`);
       },
-      end: () => this.write(meter.summary),
+      end: (outcome) => this.write(meter.summary(outcome)),
     };
   }
 }
@@ -124,11 +126,11 @@ class BarProgress implements Progress {
         meter.done += count;
         bar.update(Math.min(meter.done, Math.max(total, 1)), payload());
       },
-      end: () => {
+      end: (outcome) => {
         bar.stop();
         this.bars.remove(bar);
         if (--this.open === 0) this.bars.stop();
-        process.stderr.write(`${meter.summary}\n`);
+        process.stderr.write(`${meter.summary(outcome)}\n`);
       },
     };
   }

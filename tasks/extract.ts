@@ -17,6 +17,7 @@ import { type PendingTensor, safetensorsChunks } from "../formats/safetensors.js
 import { CachedFeatures } from "./evaluate/feature-cache.js";
 import { eachGlobal, eachLocal, globalRequest, localRequest } from "./evaluate/features.js";
 import { type Photo, wholePhotos } from "./evaluate/photos.js";
+import { warnOfSmallImages } from "./image-size.js";
 import { modelIdentity, type OpenModel } from "./open-model.js";
 import { type Progress, silent } from "./progress.js";
 
@@ -68,6 +69,7 @@ export async function extract(
       scales: options.scales ?? runtime.scales,
       featuresNum: options.featuresNum === undefined ? runtime.featuresNum : options.featuresNum,
     };
+    warnOfSmallImages(options.progress, inference.imageSize, "image size");
     const sha256 = await sha256File(options.checkpoint);
     const source = { network, sha256: modelIdentity(sha256, model) };
     const photos: Photo[] = wholePhotos(paths);

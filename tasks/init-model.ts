@@ -10,6 +10,7 @@ import { openCheckpoint } from "../nets/weights/checkpoint.js";
 import { saveCheckpoint } from "../nets/weights/save.js";
 import { startState } from "../nets/weights/start.js";
 import { findImages } from "./extract.js";
+import { warnOfSmallImages } from "./image-size.js";
 import { type DeviceChoice, openChosen, softwareNotice } from "./open-model.js";
 import { type Progress, type Stage, stopIfAsked } from "./progress.js";
 
@@ -46,6 +47,7 @@ export interface InitOptions {
 /** Writes the checkpoint. @throws UsageError, MissingDataError, FileFormatError naming a photo, NumericError, DeviceError */
 export async function initModel(options: InitOptions, choice: DeviceChoice): Promise<{ photos: number }> {
   const { out, progress, signal, seed } = options;
+  warnOfSmallImages(progress, options.imageSize, "image size");
   const paths = findImages(options.inputs, progress);
   if (paths.length > MOST_PHOTOS)
     throw new UsageError("TooManyPhotos", `init: expected at most ${MOST_PHOTOS} photos, got ${paths.length}`);

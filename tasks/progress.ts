@@ -5,7 +5,8 @@ import { FireGpuError } from "../base/errors.js";
 export interface Stage {
   /** `count` more units are done. */
   advance(count?: number): void;
-  end(): void;
+  /** @param outcome said instead of the count, where the stage ended well without reaching its total */
+  end(outcome?: string): void;
 }
 
 export interface Progress {

@@ -108,6 +108,8 @@ async function train(session: Session, asmk: Asmk, request: DescribedRequest, pa
     const resume = readPartial(partial);
     if (resume) log.note(`codebook: continuing after iteration ${resume.iteration} of ${ITERATIONS}`);
     const stage = log.stage(`codebook of ${asmk.parameters.words} words`, ITERATIONS, resume?.iteration);
+    let iterations = resume?.iteration ?? 0;
+    let outcome: string | undefined;
     try {
       await asmk.trainCodebook(
         source,
@@ -115,12 +117,17 @@ async function train(session: Session, asmk: Asmk, request: DescribedRequest, pa
           if (!finished) return;
           writePartial(partial, finished, source.dim);
           log.detail(iterationLine(finished));
+          iterations = finished.iteration;
           stage.advance();
         },
         { iterations: ITERATIONS, sampleOrder: "source", signal, resume, onWarning: (text) => log.warn(text) },
       );
+      if (iterations < ITERATIONS) {
+        outcome = `converged after ${iterations} of at most ${ITERATIONS} iterations`;
+        log.detail(`k-means ${outcome}`);
+      }
     } finally {
-      stage.end();
+      stage.end(outcome);
     }
   } catch (error) {
     throw signal?.aborted ? new Interrupted() : error;

@@ -40,8 +40,9 @@ export async function evaluate(session: Session): Promise<DatasetResult[]> {
 async function evaluateGlobal(session: Session, dataset: Dataset, localToo: boolean): Promise<DatasetResult> {
   announce(session, dataset);
   const rankings = await rankGlobal(session, dataset, localToo);
+  const { querySeconds, times: queryTimes } = rankings;
   const score = scoreRankings(dataset, rankings);
-  const result = { ...about(dataset), method: "global", score, querySeconds: rankings.querySeconds } as const;
+  const result = { ...about(dataset), method: "global", score, querySeconds, queryTimes } as const;
   return report(session, dataset, rankings, result);
 }
 
@@ -59,8 +60,9 @@ async function evaluateLocal(session: Session, dataset: Dataset, asmk: Asmk): Pr
   const rankings = await rankLocal(session, asmk, dataset);
   const ranksFile = join(session.folder, `${datasetLabel(dataset)}_queries.pkl`);
   writeRanks(ranksFile, rankings);
-  const { statistics, querySeconds } = rankings;
+  const { statistics, querySeconds, times: queryTimes } = rankings;
   const score = scoreRankings(dataset, rankings);
-  const result = { ...about(dataset), method: "asmk", score, querySeconds, statistics, ranksFile } as const;
+  const ranked = { score, querySeconds, queryTimes, statistics, ranksFile };
+  const result = { ...about(dataset), method: "asmk", ...ranked } as const;
   return report(session, dataset, rankings, result);
 }

@@ -1,9 +1,10 @@
 /** @file Global descriptors over one data set: every query ranks the database by dot product. */
-import { type Ranking, rankScores } from "../../asmk/rank.js";
+import { rankScores } from "../../asmk/rank.js";
 import type { Dataset } from "../../data/datasets/types.js";
 import { CachedFeatures } from "./feature-cache.js";
 import { allGlobal, alongGlobal, globalRequest, localRequest } from "./features.js";
 import { type Photo, wholePhotos } from "./photos.js";
+import { timedSearches, timesInWords } from "./query-times.js";
 import { collectRankings, type Rankings } from "./rankings.js";
 import { inferenceOf, type Session, secondsSince } from "./session.js";
 
@@ -13,13 +14,15 @@ import { inferenceOf, type Session, secondsSince } from "./session.js";
  */
 export async function rankGlobal(session: Session, dataset: Dataset, localToo: boolean): Promise<Rankings> {
   const database = await descriptors(session, `${dataset.name} database`, wholePhotos(dataset.images), localToo);
-  const queries = await descriptors(session, `${dataset.name} queries`, dataset.queries, localToo);
-  const begin = performance.now();
+  const label = `${dataset.name} queries`;
+  const queries = await descriptors(session, label, dataset.queries, localToo);
   const { dim } = database;
-  const found: Ranking[] = dataset.queries.map((_, q) =>
+  const { found, ...search } = await timedSearches(dataset.queries.keys(), (q) =>
     rankScores(similarities(database.data, queries.data.subarray(q * dim, (q + 1) * dim)), null),
   );
-  return collectRankings(found, secondsSince(begin) / found.length);
+  const times = { extraction: queries.extraction, ...search };
+  session.log.note(`${label}: ${timesInWords(times)}`);
+  return collectRankings(found, times);
 }
 
 async function descriptors(session: Session, label: string, photos: readonly Photo[], localToo: boolean) {
@@ -31,7 +34,10 @@ async function descriptors(session: Session, label: string, photos: readonly Pho
     : undefined;
   const cached = await CachedFeatures.open(store, request, companion);
   try {
-    return await allGlobal(cached, photos.length);
+    const computed = photos.length - Math.min(cached.log.count, photos.length);
+    const begin = performance.now();
+    const all = await allGlobal(cached, photos.length);
+    return { ...all, extraction: computed > 0 ? secondsSince(begin) / computed : null };
   } finally {
     await cached.close();
   }

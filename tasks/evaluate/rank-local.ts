@@ -7,6 +7,7 @@ import { stopIfAsked } from "../progress.js";
 import { CachedFeatures } from "./feature-cache.js";
 import { eachLocal, localRequest } from "./features.js";
 import { type Photo, wholePhotos } from "./photos.js";
+import { timedSearches, timesInWords } from "./query-times.js";
 import { collectRankings, type Rankings } from "./rankings.js";
 import { inferenceOf, type Session, secondsSince } from "./session.js";
 
@@ -46,23 +47,34 @@ export async function rankLocal(
   return { ...rankings, statistics, indexSeconds };
 }
 
-/** Ranks the index of `asmk` for every query; `label` is for messages. */
+/**
+ * Ranks the index of `asmk` for every query; `label` is for messages. All queries are described before the first search:
+ * a device that works on the next photo would be in the way of it.
+ */
 export async function queryAll(
   session: Session,
   asmk: Asmk,
   label: string,
   queries: readonly Photo[],
 ): Promise<Rankings> {
-  const found: Awaited<ReturnType<Asmk["search"]>>[] = [];
-  let seconds = 0;
-  await withLocal(session, label, queries, async (features) => {
-    const start = performance.now();
-    found.push(await asmk.search(features));
-    seconds += secondsSince(start);
-  });
-  const querySeconds = seconds / found.length;
-  session.log.detail(`Average query time (quant+aggr+search) is ${querySeconds.toFixed(3)}s`);
-  return collectRankings(found, querySeconds);
+  const request = await localRequest(session.model, label, queries, inferenceOf(session.params));
+  const cached = await CachedFeatures.open(session.store, request);
+  try {
+    const computed = queries.length - Math.min(cached.log.count, queries.length);
+    const begin = performance.now();
+    for await (const _ of cached.records()) stopIfAsked(session.signal);
+    const extraction = computed > 0 ? secondsSince(begin) / computed : null;
+    const { found, ...search } = await timedSearches(eachLocal(cached), (features) => {
+      stopIfAsked(session.signal);
+      return asmk.search(features);
+    });
+    const times = { extraction, ...search };
+    session.log.detail(`Average query time (quant+aggr+search) is ${times.searchWarm.toFixed(3)}s`);
+    session.log.note(`${label}: ${timesInWords(times)}`);
+    return collectRankings(found, times);
+  } finally {
+    await cached.close();
+  }
 }
 
 /** Runs `use` on the local features of each photo in order. */

@@ -1,5 +1,6 @@
 /** @file Rankings of all queries of a data set as two matrices. */
 import type { Ranking } from "../../asmk/rank.js";
+import type { QueryTimes } from "./query-times.js";
 
 /** Row q: the images of query q, best first. */
 export interface Rankings {
@@ -10,12 +11,14 @@ export interface Rankings {
   readonly ids: Int32Array;
   /** queries × depth, aligned with `ids`. */
   readonly scores: Float64Array;
-  /** Mean seconds a query, without its feature extraction. */
+  /** Mean seconds a search, without its feature extraction and what happens once. */
   readonly querySeconds: number;
+  /** Null where rankings of several runs were joined. */
+  readonly times: QueryTimes | null;
 }
 
 /** Joins rankings of equal length. */
-export function collectRankings(found: readonly Ranking[], querySeconds: number): Rankings {
+export function collectRankings(found: readonly Ranking[], times: QueryTimes): Rankings {
   const queries = found.length;
   const depth = found[0]?.ids.length ?? 0;
   const ids = new Int32Array(queries * depth);
@@ -24,7 +27,7 @@ export function collectRankings(found: readonly Ranking[], querySeconds: number)
     ids.set(ranking.ids, q * depth);
     scores.set(ranking.scores, q * depth);
   }
-  return { queries, depth, ids, scores, querySeconds };
+  return { queries, depth, ids, scores, querySeconds: times.searchWarm, times };
 }
 
 /** The ranked ids of query q, a view. */

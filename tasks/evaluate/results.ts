@@ -7,6 +7,7 @@ import { writePickle } from "../../formats/pickle-write.js";
 import { NdArray, PyFloat } from "../../formats/python.js";
 import type { DatasetScore } from "../metrics/protocol.js";
 import { scoreKeys } from "../metrics/score-report.js";
+import type { QueryTimes } from "./query-times.js";
 import type { Rankings } from "./rankings.js";
 
 /** One data set by one method. */
@@ -17,8 +18,10 @@ export interface DatasetResult {
   readonly queryNames: readonly string[];
   /** Null without ground truth. */
   readonly score: DatasetScore | null;
-  /** Mean seconds a query: quantise, aggregate, search; without extraction. */
+  /** Mean seconds a query: quantise, aggregate, search; without extraction and what happens once. */
   readonly querySeconds: number;
+  /** Extraction and search apart; null where the results of several runs were joined. */
+  readonly queryTimes: QueryTimes | null;
   /** Of the inverted file; null for global descriptors. */
   readonly statistics: IndexStatistics | null;
   /** The pickle with ranks and scores; null for global descriptors. */

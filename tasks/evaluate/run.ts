@@ -11,6 +11,7 @@ import { loadEvalConfig } from "../config/load.js";
 import type { Override } from "../config/override.js";
 import { withAbsolutePaths } from "../config/paths.js";
 import { writeYaml } from "../config/yaml.js";
+import { warnOfSmallImages } from "../image-size.js";
 import { modelIdentity, type OpenModel } from "../open-model.js";
 import type { Progress } from "../progress.js";
 import { EvalLog } from "./eval-log.js";
@@ -49,6 +50,7 @@ export async function runEvaluation(options: EvalOptions, tools: EvalTools): Pro
   makeFolder(folder);
   const log = new EvalLog(join(folder, "eval.log"), options.progress);
   writeFileAtomic(join(folder, "eval_params.yml"), writeYaml(params));
+  warnOfSmallImages(log, params.evaluation.inference.image_size, "evaluation.inference.image_size");
 
   const checkpoint = await findModel(net_path, { data: root, experiments: resolve(exp_folder) }, tools.download);
   const sha256 = await sha256File(checkpoint);

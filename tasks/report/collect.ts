@@ -1,23 +1,30 @@
-/** @file What a page of rankings shows, taken from an evaluation while it runs: a few lines a query, never whole rankings. */
+/** @file What is shown of rankings, taken from an evaluation while it runs: the best places of each query, never whole rankings. */
 import type { Dataset } from "../../data/datasets/types.js";
 import type { Box } from "../../data/resize.js";
 import type { Rankings } from "../evaluate/rankings.js";
 import type { DatasetResult } from "../evaluate/results.js";
 import { LEVELS } from "../metrics/protocol.js";
 
-/** How a database image was judged for a query; images that nobody judged are negatives. */
-export type Verdict = "easy" | "hard" | "positive" | "junk" | "negative" | "unjudged";
+/** How a database image was judged for a query; images that nobody judged are negatives, and so are distractors. */
+export type Verdict = "easy" | "hard" | "positive" | "junk" | "negative" | "distractor" | "unjudged";
 
 /** One place of a ranking. */
 export interface Hit {
-  readonly path: string;
-  readonly name: string;
+  /** From 1. */
+  readonly place: number;
+  /** Index in the database; of distractors negative. */
+  readonly id: number;
+  /** Null for a distractor, which is of another data set. */
+  readonly path: string | null;
+  readonly name: string | null;
   readonly score: number;
   readonly verdict: Verdict;
 }
 
 /** One query with its best places. */
 export interface QueryReport {
+  /** Index in the data set's list. */
+  readonly index: number;
   readonly name: string;
   readonly path: string;
   /** The part that was asked for, in pixels of the photo; null: all of it. */
@@ -30,6 +37,7 @@ export interface QueryReport {
 /** One data set by one method. */
 export interface Section {
   readonly result: DatasetResult;
+  /** The worst first; without ground truth as the data set lists them. */
   readonly queries: readonly QueryReport[];
 }
 
@@ -37,31 +45,54 @@ export interface Section {
 export interface ReportLimits {
   /** Places a query. */
   readonly top: number;
-  /** Queries a data set. */
+  /** Queries a data set: the worst ones. */
   readonly queries: number;
 }
 
-/** Takes the first places of the first queries of a data set. */
+/** Takes the first places of the worst queries of a data set. */
 export function collectSection(
   dataset: Dataset,
   { ids, scores, depth }: Rankings,
   result: DatasetResult,
-  limits: ReportLimits,
+  { top, queries: limit }: ReportLimits,
 ): Section {
   const verdictOf = judge(dataset);
-  const queries = dataset.queries.slice(0, limits.queries).map((query, q): QueryReport => {
-    const hits: Hit[] = [];
-    for (let place = 0; place < Math.min(limits.top, depth); place++) {
-      const id = ids[q * depth + place];
-      // distractors have negative ids and no photo in the data set
-      if (id < 0) continue;
-      const score = scores[q * depth + place];
-      hits.push({ path: dataset.images[id], name: dataset.imageNames[id], score, verdict: verdictOf(q, id) });
-    }
-    const { name, path, box } = query;
-    return { name, path, box, scores: scoresOf(result, q), hits };
-  });
+  const scored = dataset.queries.map((_, q) => scoresOf(result, q));
+  const queries = worstFirst(scored)
+    .slice(0, limit)
+    .map((q): QueryReport => {
+      const { name, path, box } = dataset.queries[q];
+      const hits = Array.from({ length: Math.min(top, depth) }, (_, i): Hit => {
+        const id = ids[q * depth + i];
+        const at = { place: i + 1, id, score: scores[q * depth + i] };
+        if (id < 0) return { ...at, path: null, name: null, verdict: "distractor" };
+        return { ...at, path: dataset.images[id], name: dataset.imageNames[id], verdict: verdictOf(q, id) };
+      });
+      return { index: q, name, path, box, scores: scored[q], hits };
+    });
   return { result, queries };
+}
+
+/** Queries by rising average precision of the middle (or only) level, those without positives last; else as they are listed. */
+function worstFirst(scored: readonly QueryReport["scores"][]): number[] {
+  const rank = (q: number) => {
+    const ap = (scored[q][1] ?? scored[q][0])?.ap ?? Number.NaN;
+    return Number.isNaN(ap) ? 2 : ap;
+  };
+  return [...scored.keys()].sort((a, b) => rank(a) - rank(b));
+}
+
+/** A section as plain data for JSON, its queries as the data set lists them; AP is null where there are no positives. */
+export function rankingsJson({ queries }: Section): unknown {
+  const listed = [...queries].sort((a, b) => a.index - b.index);
+  return listed.map(({ name, path, box, scores, hits }) => ({
+    query: name,
+    path,
+    box,
+    ap: Object.fromEntries(scores.map(({ level, ap }) => [level, Number.isNaN(ap) ? null : ap])),
+    positives: Object.fromEntries(scores.map(({ level, positives }) => [level, positives])),
+    top: hits.map(({ name: image, verdict: label, ...hit }) => ({ ...hit, image, label })),
+  }));
 }
 
 function judge(dataset: Dataset): (query: number, id: number) => Verdict {

@@ -11,6 +11,7 @@ import { withAbsoluteTrainPaths } from "../config/paths.js";
 import { writeYaml } from "../config/yaml.js";
 import { EvalLog } from "../evaluate/eval-log.js";
 import { lockFolder } from "../evaluate/lock.js";
+import { warnOfSmallImages } from "../image-size.js";
 import type { Progress } from "../progress.js";
 import { type Estimate, estimate } from "./estimate.js";
 import type { Decision, History } from "./history.js";
@@ -63,6 +64,8 @@ export async function runTraining(options: TrainOptions, tools: TrainTools): Pro
     new EvalLog(join(folder, "train.log"), progress).note("Skipping network training, already trained");
     return { ...result, skipped: true };
   }
+  warnOfSmallImages(progress, params.training.dataset.imsize, "training.dataset.imsize");
+  warnOfSmallImages(progress, settings.runtime.image_size, "model.runtime.image_size");
   const set = await openTrainingSet(params.training.dataset, root);
   const loader = new ImageLoader({ onNotice: (line) => progress.warn(line) });
   const bench = await tools.open(gpu_id);

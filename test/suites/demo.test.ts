@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import sharp from "sharp";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -53,7 +54,7 @@ async function run(options: Partial<DemoOptions> = {}) {
 function count(html: string) {
   const of = (pattern: RegExp) => [...html.matchAll(pattern)].length;
   return {
-    queries: of(/<section class="query">/g),
+    queries: of(/<section class="query"/g),
     hits: of(/<figure class="/g),
     pictures: of(/<img src="data:image\/jpeg;base64,/g),
     judged: of(/<figure class="(easy|hard|junk|negative)"/g),
@@ -71,7 +72,10 @@ test("renders, trains a codebook, scores three levels and shows every ranking on
   assert.is(result.page, join(out, "rankings.html"));
   // 2 queries, each with all 8 images, which are fewer than a row may have
   assert.equal(count(html), { queries: 2, hits: 16, pictures: 18, judged: 16 });
-  assert.not.match(html, /<script|<link|(src|href)="(?!data:)/, "nothing outside of the page is needed");
+  assert.not.match(html, /<script|<link|src="(?!data:)/, "nothing outside of the page is needed");
+  const links = [...html.matchAll(/href="([^"]+)"/g)].map((m) => m[1]);
+  assert.is(links.length, 18);
+  for (const link of links) assert.ok(existsSync(new URL(link, pathToFileURL(result.page))), link);
   assert.match(html, /trained from random weights on rendered landmarks only/);
   assert.match(html, /<td>medium<\/td>/);
   const picture = /base64,([^"]+)"/.exec(html)?.[1] as string;
@@ -173,10 +177,11 @@ const rankings = {
   ids: Int32Array.from([1, -1, 0, 2, 3, 2, 1, 0]),
   scores: Float64Array.from([4, 3, 2, 1, 4, 3, 2, 1]),
   querySeconds: 0,
+  times: null,
 };
 const unscored: DatasetResult = {
   ...{ method: "asmk", dataset: "toy", images: 4, queryNames: ["<q>&", "r"] },
-  ...{ score: null, querySeconds: 0, statistics: null, ranksFile: null },
+  ...{ score: null, querySeconds: 0, queryTimes: null, statistics: null, ranksFile: null },
 };
 
 test("places are judged by the ground truth; distractors have no photo", () => {
@@ -184,7 +189,7 @@ test("places are judged by the ground truth; distractors have no photo", () => {
   assert.equal(
     queries.map((q) => q.hits.map((h) => h.verdict)),
     [
-      ["easy", "junk", "hard"],
+      ["easy", "distractor", "junk", "hard"],
       ["negative", "negative", "negative", "negative"],
     ],
   );

@@ -66,6 +66,7 @@ export function finished(
     images: statistics.images,
     score: scoreRankings(dataset, rankings),
     querySeconds: rankings.querySeconds,
+    queryTimes: rankings.times,
     statistics,
     ranksFile,
   });

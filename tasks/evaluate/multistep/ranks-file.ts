@@ -26,7 +26,7 @@ export function readRanks(file: string, queries: number): Rankings {
     );
   const average = (metadata as Record<string, unknown> | undefined)?.query_avg_time;
   const querySeconds = typeof average === "number" ? average : Number.NaN;
-  return { queries, depth, ids: Int32Array.from(ranks.data, Number), scores: scores.data, querySeconds };
+  return { queries, depth, ids: Int32Array.from(ranks.data, Number), scores: scores.data, querySeconds, times: null };
 }
 
 /** The rankings of consecutive queries in one. @throws FileFormatError when they do not rank equally many images */
@@ -48,5 +48,5 @@ export function joinRankings(parts: readonly Rankings[], files: readonly string[
     at += part.ids.length;
     seconds += part.querySeconds * part.queries;
   }
-  return { queries, depth, ids, scores, querySeconds: seconds / queries };
+  return { queries, depth, ids, scores, querySeconds: seconds / queries, times: null };
 }
