@@ -100,8 +100,8 @@ export function evalCommand(): Command {
     .addOption(NO_TUNE)
     .addOption(PRECISION)
     .option("--per-query", "print the average precision of every query")
-    .option("--html <file>", `write a page of rankings: the worst ${QUERIES_SHOWN} queries of each data set`)
-    .option("--json", "print the results as JSON, with the best places of every query")
+    .option("--html <file>", `write a page of rankings (worst ${QUERIES_SHOWN} queries)`)
+    .option("--json", "print results and ranked lists as JSON")
     .option("--top <n>", "places a query in --html and --json (default: 10)", parseCount)
     .addHelpText("after", HELP)
     .action(runEval);
