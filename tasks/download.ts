@@ -1,4 +1,6 @@
 /** @file `fire-gpu download NAME…`: data sets and networks onto disk, with progress; Ctrl-C leaves what can be continued. */
+import { join } from "node:path";
+import { UsageError } from "../base/errors.js";
 import {
   type DownloadOptions,
   type DownloadStep,
@@ -8,6 +10,8 @@ import {
   requireDownloadNames,
 } from "../data/download/download.js";
 import { assetOf } from "../data/download/known-assets.js";
+import { RECORD_FOLDER } from "../data/download/record.js";
+import { lockFolder } from "./evaluate/lock.js";
 import { Interrupted, type Progress, type Stage, silent } from "./progress.js";
 
 /** All names with a line about each. */
@@ -26,7 +30,8 @@ export interface DownloadTask {
 
 /**
  * Downloads each name in turn. Stages count bytes; a server that does not say how many has a total of 0.
- * @throws Interrupted when the signal was given, else what {@link download} throws.
+ * @throws Interrupted when the signal was given, UsageError Locked while another process downloads into the same root, else
+ *   what {@link download} throws.
  */
 export async function runDownload({ names, ...task }: DownloadTask): Promise<void> {
   // a slip in the last name is told before hours of the first
@@ -47,12 +52,17 @@ async function watched(
   { root, mirrors, signal, progress = silent }: Omit<DownloadTask, "names">,
   run: (options: DownloadOptions) => Promise<void>,
 ): Promise<void> {
+  if (root === "") throw new UsageError("EmptyPath", "the data folder has no name; expected a folder (--data-folder)");
   const bar = new ByteStages(progress);
+  let release: (() => void) | undefined;
   try {
     await run({
       root,
       mirrors,
       signal,
+      claim: () => {
+        release ??= lockFolder(join(root, RECORD_FOLDER));
+      },
       onProgress: (step, done, total) => bar.at(step, done, total),
       onNote: (line) => progress.note(line),
       onWarn: (line) => progress.warn(line),
@@ -61,6 +71,7 @@ async function watched(
     if (signal?.aborted) throw new Interrupted("interrupted; run the same command again to continue the download");
     throw e;
   } finally {
+    release?.();
     bar.end();
   }
 }

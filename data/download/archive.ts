@@ -33,6 +33,7 @@ export async function downloadArchive(asset: ArchiveAsset, options: DownloadOpti
     onNote?.(`${folder}: all photos are there, not downloaded again`);
     return;
   }
+  options.claim?.();
   const parts: ArchivePart[] = [];
   for (const [i, url] of asset.urls.entries()) parts.push(await fetchPart(url, i === 0, folder, record, options));
   await unpackParts(asset, key, parts, folder, record, options);

@@ -64,6 +64,8 @@ async function downloadFile(asset: FileAsset, options: DownloadOptions): Promise
   const target = pathInside(options.root, asset.path);
   const { sha256, certain } = asset;
   const record = new DownloadRecord(options.root);
+  // looked for again after that: another process may have just finished it
+  if (!isThere(target)) options.claim?.();
   if (isThere(target)) {
     const source = record.sourceOf(asset.path);
     if (source !== undefined && source !== shownAddress(asset.url))

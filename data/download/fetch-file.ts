@@ -37,6 +37,8 @@ export interface FetchOptions {
   pauseMs?: number;
   /** As of {@link openUrl}; a server that sends less than 16 KiB in such a time is given up as well. */
   idleMs?: number;
+  /** Bytes a body may have whose length the server does not tell. Default 16 GiB, and never more than the disk has room for. */
+  longestUntold?: number;
 }
 
 /** Where a file may be. */

@@ -113,6 +113,15 @@ function getOnce(url: URL, { range, signal, idleMs = 60_000 }: HttpOptions): Pro
       clearTimeout(deadline);
       reject(signal?.aborted ? error : named(url.href, error));
     });
+    // A server may also take the connection for another protocol, or end it in a way that is no error.
+    request.on("upgrade", (answer, socket) => {
+      socket.destroy();
+      reject(refusal(url.href, answer));
+    });
+    request.on("close", () => {
+      clearTimeout(deadline);
+      reject(new HttpError(0, url.href, "the connection was closed without an answer", true));
+    });
     // Once the answer has begun, its reader must hear why it ends; the request's error would reach nobody.
     request.setTimeout(idleMs, () => (message ?? request).destroy(silence()));
   });

@@ -9,6 +9,8 @@ export interface DownloadOptions extends Pick<FetchOptions, "signal" | "attempts
    * `<base>/<file name>`. Default: $FIRE_GPU_MIRROR, a list separated by commas.
    */
   mirrors?: readonly string[];
+  /** Called before anything is written; throws where another process downloads into the same root. */
+  claim?: () => void;
   /** Bytes of the current step; `total` is null while unknown. */
   onProgress?: (step: DownloadStep, done: number, total: number | null) => void;
   /** One line of news: what was kept, what is waited for. */

@@ -20,9 +20,9 @@ export async function receive(
   part: PartFile,
   { begin, length, total }: Place,
   note: PartNote,
-  { onProgress, idleMs = 60_000 }: FetchOptions,
+  { onProgress, idleMs = 60_000, longestUntold = LONGEST_UNTOLD }: FetchOptions,
 ): Promise<void> {
-  const most = length ?? Math.min(LONGEST_UNTOLD, freeBytes(part.path));
+  const most = length ?? Math.min(longestUntold, freeBytes(part.path));
   if (begin === 0) part.discard();
   const file = await open(part.path, begin === 0 ? "wx" : "r+").catch((cause: unknown) =>
     Promise.reject(asWriteError(part.path, cause)),

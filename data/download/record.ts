@@ -9,6 +9,9 @@ import { sha256 } from "../../base/hash.js";
 import { readRegular } from "../../base/regular-file.js";
 import type { UnpackedFile } from "./unpack.js";
 
+/** Below the data root. */
+export const RECORD_FOLDER = ".fire-gpu-downloads";
+
 /** A file as it was received. */
 export interface ReceivedFile {
   /** Below the data root, "/" between folders. */
@@ -37,7 +40,7 @@ export class DownloadRecord {
   private readonly file: string;
 
   constructor(root: string) {
-    this.folder = join(root, ".fire-gpu-downloads");
+    this.folder = join(root, RECORD_FOLDER);
     this.file = join(this.folder, "record.json");
   }
 

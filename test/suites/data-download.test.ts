@@ -24,7 +24,7 @@ import { type DownloadOptions, download, downloadAssets, downloadNames } from ".
 import { assetOf } from "../../data/download/known-assets.js";
 import { PartFile } from "../../data/download/part-file.js";
 import { sourcesOf } from "../../data/download/sources.js";
-import { runDownload } from "../../tasks/download.js";
+import { runDownload, runDownloadUrl } from "../../tasks/download.js";
 import { Interrupted, silent } from "../../tasks/progress.js";
 import { complaint, DownloadServer, noise, serve } from "../support/download-server.js";
 import { tar } from "../support/tar.js";
@@ -341,6 +341,27 @@ test("what eval cannot load says so before it is fetched", async () => {
     assert.not.match(warned.join(), /cannot load/);
     warned.length = 0;
   }
+});
+
+test("two processes do not download into one data folder at once, and what is there needs no lock", async () => {
+  const root = fresh();
+  const stop = new AbortController();
+  let begun = () => {};
+  const waiting = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  server.handler = () => begun();
+  const first = complaint(runDownload({ names: ["fire"], root, mirrors: [server.base], signal: stop.signal }));
+  await waiting;
+  const second = await complaint(runDownload({ names: ["how_r18"], root, mirrors: [server.base] }));
+  assert.is(second.code, "Locked");
+  assert.is(second.exitCode, 2);
+  writeFileSync(join(root, "there.bin"), "mine");
+  await runDownloadUrl(`${server.base}/there.bin`, "there.bin", { root });
+  stop.abort();
+  assert.instance(await first, Interrupted);
+  server.handler = serve(checkpoint);
+  await runDownload({ names: ["how_r18"], root, mirrors: [server.base] });
 });
 
 test("mirrors that are no addresses are refused by name", async () => {
