@@ -4,6 +4,8 @@ import type { FileHandle } from "node:fs/promises";
 import { FileFormatError, UsageError } from "../base/errors.js";
 import { readAll, readUpTo } from "../base/file-io.js";
 import { openRegularAsync } from "../base/regular-file.js";
+import { parseJson } from "../formats/json.js";
+import { checkCounts, checkOffsets, checkScoring } from "./index-checks.js";
 import { decodeHeader, HEADER_BYTES, type Slot } from "./index-header.js";
 import { type Directory, decodeDirectory, type Section, type StoredSegment, sectionsOf } from "./index-layout.js";
 import { InvertedFile } from "./inverted-file.js";
@@ -48,23 +50,30 @@ export async function readIndex(path: string, options: ReadIndexOptions = {}): P
     checkExpected(directory, options, path);
     const read = (s: Section, name: string) => readSection(handle, s, path, name);
     const names = directory.names ? parseNames(await read(directory.names, "names"), path) : null;
+    const { words, dim, binary, useIdf, imidOffset, imageCount, codebook, model, properties } = directory;
+    const lengths = new Float64Array(words);
     const segments: FileSegment[] = [];
     let room = options.maxResidentBytes ?? Number.POSITIVE_INFINITY;
     for (const stored of directory.segments) {
-      const ref = new FileSegment({ file, stored }, directory.words, directory.binary);
+      const ref = new FileSegment({ file, stored }, binary);
       placeOf.set(ref, { id: directory.id, stored });
       room -= stored.codes.bytes + stored.images.bytes + stored.offsets.bytes;
       if (room >= 0) await ref.keep();
+      const offsets = ref.resident?.offsets ?? new Uint32Array(await read(stored.offsets, "offsets"));
+      checkOffsets(offsets, stored, path);
+      for (let w = 0; w < words; w++) lengths[w] += offsets[w + 1] - offsets[w];
       segments.push(ref);
     }
-    const { words, dim, binary, useIdf, imidOffset, imageCount, codebook, model, properties } = directory;
-    const index = InvertedFile.from({
+    const state = {
       ...{ words, dim, binary, useIdf, imidOffset, imageCount, segments },
       counts: new Int32Array(await read(directory.counts, "counts")),
       committedCounts: new Int32Array(await read(directory.committedCounts, "committedCounts")),
       idf: new Float32Array(await read(directory.idf, "idf")),
       norms: new Float64Array(await read(directory.norms, "norms")),
-    });
+    };
+    checkCounts(state, lengths, path);
+    checkScoring(state, path);
+    const index = InvertedFile.from(state);
     return { index, notes: { codebook, model, names, properties } };
   } finally {
     await handle.close();
@@ -132,12 +141,7 @@ function checkExpected(d: Directory, { expect }: ReadIndexOptions, path: string)
 }
 
 function parseNames(bytes: ArrayBuffer, path: string): string[] {
-  const fail = () => new FileFormatError("MalformedFile", path, "names are not a JSON list of texts");
-  try {
-    const names: unknown = JSON.parse(Buffer.from(bytes).toString("utf8"));
-    if (Array.isArray(names) && names.every((n) => typeof n === "string")) return names;
-  } catch {
-    throw fail();
-  }
-  throw fail();
+  const names = parseJson(new Uint8Array(bytes), path, "the list of names");
+  if (Array.isArray(names) && names.every((n) => typeof n === "string")) return names;
+  throw new FileFormatError("MalformedFile", path, "names are not a JSON list of texts");
 }

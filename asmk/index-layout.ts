@@ -12,9 +12,13 @@
 import { z } from "zod";
 import { FileFormatError } from "../base/errors.js";
 import { sha256 } from "../base/hash.js";
+import { parseJson } from "../formats/json.js";
 
 export const ALIGNMENT = 4096;
 const HASH_BYTES = 32;
+
+/** More than any descriptor has: what is allocated for one query follows from it. */
+const MAX_DIM = 1 << 20;
 
 const size = z.int().min(0);
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
@@ -31,7 +35,7 @@ const directory = z.strictObject({
   /** Made once for a file; tells whether a file is still the one that was read. */
   id: z.string(),
   words: z.int().min(1),
-  dim: z.int().min(1),
+  dim: z.int().min(1).max(MAX_DIM),
   binary: z.boolean(),
   useIdf: z.boolean(),
   imidOffset: size,
@@ -67,12 +71,7 @@ export function decodeDirectory(bytes: Uint8Array, fileSize: number, file: strin
   const json = bytes.subarray(HASH_BYTES);
   if (sha256(json) !== Buffer.from(bytes.subarray(0, HASH_BYTES)).toString("hex"))
     throw new FileFormatError("ChecksumMismatch", file, "the directory does not have its recorded sha256");
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(json).toString("utf8"));
-  } catch (cause) {
-    throw new FileFormatError("MalformedFile", file, "the directory is not JSON", { cause });
-  }
+  const value = parseJson(json, file, "the directory");
   const parsed = directory.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
@@ -100,15 +99,22 @@ export function sectionsOf(d: Directory): [name: string, section: Section, bytes
   return list;
 }
 
-/** Sizes are checked before anything is allocated. */
+/** Sizes are checked before anything is allocated, and no byte is counted twice: together they are what the file holds. */
 function checkSections(d: Directory, fileSize: number, file: string): void {
   const fail = (detail: string) => new FileFormatError("MalformedFile", file, `directory: ${detail}`);
-  for (const [name, s, bytes] of sectionsOf(d)) {
+  const sections = sectionsOf(d);
+  for (const [name, s, bytes] of sections) {
     if (bytes !== null && s.bytes !== bytes) throw fail(`${name} — expected ${bytes} bytes, got ${s.bytes}`);
     if (s.at % ALIGNMENT !== 0) throw fail(`${name} is not aligned`);
     if (s.at + s.bytes > fileSize)
       throw new FileFormatError("Truncated", file, `${name} ends at byte ${s.at + s.bytes}, the file has ${fileSize}`);
   }
+  let end = 0;
+  for (const [name, s] of sections.filter(([, s]) => s.bytes > 0).sort(([, a], [, b]) => a.at - b.at)) {
+    if (s.at < end) throw fail(`${name} overlaps another section`);
+    end = s.at + s.bytes;
+  }
+  if (d.imidOffset > d.imageCount) throw fail(`${d.imidOffset} distractors among ${d.imageCount} images`);
   let first = 0;
   for (const s of d.segments) {
     if (s.firstImage < first || s.endImage < s.firstImage || s.endImage > d.imageCount)

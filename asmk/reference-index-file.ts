@@ -1,7 +1,9 @@
 /** @file The reference's inverted file cache, a pickle {type: "IVF", params: {use_idf}, state} (asmk.md §6, §9). */
 import { FileFormatError } from "../base/errors.js";
+import { Budget } from "../formats/budget.js";
 import { readPickle } from "../formats/pickle.js";
 import { NdArray, type Plain, plain } from "../formats/python.js";
+import { checkScoring } from "./index-checks.js";
 import { InvertedFile, type InvertedFileState } from "./inverted-file.js";
 import { residentRef, type Segment, segmentCapacity } from "./segment.js";
 import { codeLength } from "./word-rows.js";
@@ -36,13 +38,16 @@ export function readReferenceIndex(bytes: Uint8Array, file: string, dim?: number
   const norms = array(state.norm_factor, "state.norm_factor", Float64Array, file);
   const imageCount = count(state.n_images, "state.n_images", file);
   const imidOffset = state.imid_offset === undefined ? 0 : count(state.imid_offset, "state.imid_offset", file);
-  const lists = readLists(state, counts, dim, file);
+  const lists = readLists(state, counts, dim, new Budget(file, bytes.length, "MalformedFile"));
   if (idf.length !== lists.words || norms.length !== imageCount)
     throw new FileFormatError(
       "ShapeMismatch",
       file,
       `expected ${lists.words} idf values and ${imageCount} norm factors, got ${idf.length} and ${norms.length}`,
     );
+  if (imidOffset > imageCount)
+    throw new FileFormatError("MalformedFile", file, `${imidOffset} distractors among ${imageCount} images`);
+  checkScoring({ idf, norms }, file);
   const inverted: InvertedFileState = {
     ...{ words: lists.words, dim: lists.dim, binary: lists.binary, useIdf, imidOffset, imageCount, counts, idf, norms },
     committedCounts: counts.slice(),
@@ -51,7 +56,8 @@ export function readReferenceIndex(bytes: Uint8Array, file: string, dim?: number
   return InvertedFile.from(inverted);
 }
 
-function readLists(state: Dict, counts: Int32Array, dim: number | undefined, file: string): Lists {
+function readLists(state: Dict, counts: Int32Array, dim: number | undefined, budget: Budget): Lists {
+  const { file } = budget;
   const { ivf_vecs: vecs, ivf_image_ids: ids } = state;
   if (!Array.isArray(vecs) || !Array.isArray(ids)) throw missing(file, "state.ivf_vecs, state.ivf_image_ids", "lists");
   if (vecs.length !== counts.length || ids.length !== counts.length)
@@ -74,6 +80,8 @@ function readLists(state: Dict, counts: Int32Array, dim: number | undefined, fil
     if (used === 0) return { images: [], codes: new type(0) };
     const codes = array(vecs[w], `state.ivf_vecs[${w}]`, type, file);
     const images = array(ids[w], `state.ivf_image_ids[${w}]`, BigInt64Array, file);
+    // any number of words may name the same arrays
+    budget.take(Math.max(0, used) * (8 + 4 * width), "the lists of its words");
     if (used < 0 || used > images.length || codes.length !== images.length * width)
       throw new FileFormatError(
         "ShapeMismatch",

@@ -4,6 +4,7 @@ import { FileFormatError } from "../base/errors.js";
 import { readAll } from "../base/file-io.js";
 import { sha256 } from "../base/hash.js";
 import { openRegularAsync } from "../base/regular-file.js";
+import { checkEntries, checkOffsets } from "./index-checks.js";
 import type { Section, StoredSegment } from "./index-layout.js";
 import type { Segment, SegmentRef } from "./segment.js";
 
@@ -23,7 +24,6 @@ export class FileSegment implements SegmentRef {
   constructor(
     /** Where it is now; a rewrite of the whole file moves it. */
     public place: { readonly file: OpenedFile; readonly stored: StoredSegment },
-    private readonly words: number,
     private readonly binary: boolean,
   ) {
     this.firstImage = place.stored.firstImage;
@@ -42,7 +42,8 @@ export class FileSegment implements SegmentRef {
       const raw = await readSection(handle, stored.codes, file.path, "codes");
       const codes = this.binary ? new Uint32Array(raw) : new Float32Array(raw);
       const segment = { firstImage: this.firstImage, endImage: this.endImage, offsets, images, codes };
-      checkSegment(segment, this.words, file.path);
+      checkOffsets(offsets, stored, file.path);
+      checkEntries(segment, file.path);
       return segment;
     } finally {
       await handle.close();
@@ -73,19 +74,4 @@ export async function readSection(handle: FileHandle, s: Section, file: string, 
       `${name} at byte ${s.at} does not have its recorded sha256; the file is damaged, build the index anew or restore a copy`,
     );
   return bytes.buffer;
-}
-
-/** A forged file may carry right checksums: indices are checked before they are used as positions. */
-function checkSegment({ firstImage, endImage, offsets, images }: Segment, words: number, file: string): void {
-  const fail = (detail: string) => new FileFormatError("MalformedFile", file, `segment of images ${detail}`);
-  if (offsets[0] !== 0 || offsets[words] !== images.length)
-    throw fail(`${firstImage} … ${endImage - 1}: offsets end at ${offsets[words]} of ${images.length} entries`);
-  for (let w = 0; w < words; w++) {
-    if (offsets[w] > offsets[w + 1]) throw fail(`${firstImage} … ${endImage - 1}: offsets fall after word ${w}`);
-    for (let e = offsets[w]; e < offsets[w + 1]; e++) {
-      const least = e === offsets[w] ? firstImage : images[e - 1] + 1;
-      if (images[e] < least || images[e] >= endImage)
-        throw fail(`${firstImage} … ${endImage - 1}: image id ${images[e]} in the list of word ${w}`);
-    }
-  }
 }

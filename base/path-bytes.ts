@@ -10,9 +10,11 @@ export function decodeName(bytes: Uint8Array): string {
   if (!text.includes("\uFFFD") || Buffer.from(text, "utf8").equals(whole)) return text;
   let out = "";
   for (let at = 0; at < whole.length; ) {
-    const length = sequenceLength(whole, at);
-    out += length === 0 ? String.fromCharCode(0xdc00 + whole[at]) : whole.toString("utf8", at, at + length);
-    at += Math.max(length, 1);
+    let end = at;
+    for (let length = sequenceLength(whole, end); length > 0; length = sequenceLength(whole, end)) end += length;
+    out += whole.toString("utf8", at, end);
+    if (end < whole.length) out += String.fromCharCode(0xdc00 + whole[end++]);
+    at = end;
   }
   return out;
 }
@@ -28,11 +30,16 @@ export function systemPath(path: string): string | Buffer {
   return Buffer.concat(parts);
 }
 
-/** Bytes of the UTF-8 sequence that begins at `at`, 0 when none does. */
+/** Bytes of the UTF-8 sequence that begins at `at`, 0 when none does (Unicode 3.9, table 3-7). */
 function sequenceLength(bytes: Buffer, at: number): number {
-  for (let length = 1; length <= 4 && at + length <= bytes.length; length++) {
-    const text = bytes.toString("utf8", at, at + length);
-    if (Buffer.from(text, "utf8").equals(bytes.subarray(at, at + length))) return length;
-  }
-  return 0;
+  const first = bytes[at];
+  if (first === undefined || (first >= 0x80 && first < 0xc2) || first > 0xf4) return 0;
+  if (first < 0x80) return 1;
+  const length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  // no overlong forms, no surrogates, nothing beyond U+10FFFF
+  const least = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+  const most = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+  if (!(bytes[at + 1] >= least && bytes[at + 1] <= most)) return 0;
+  for (let i = 2; i < length; i++) if (!(bytes[at + i] >= 0x80 && bytes[at + i] <= 0xbf)) return 0;
+  return length;
 }

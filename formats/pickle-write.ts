@@ -137,8 +137,11 @@ class PickleWriter {
     } else if (value instanceof NumpyScalar || value instanceof ObjectArray || value instanceof NumpyDType) {
       this.write(this.numpy(value), depth);
     } else if (value instanceof PyOpaque) throw new TypeError(`pickle: ${value.pyType} cannot be written here`);
-    else if (isTensor(value)) this.write(this.array(value), depth);
-    else {
+    else if (isTensor(value)) {
+      const reduced = this.array(value);
+      this.write(reduced, depth);
+      this.aliasOf(value, reduced);
+    } else {
       const items = value instanceof Map ? [...value] : Object.entries(value);
       this.out.op("}");
       this.remember(value);

@@ -6,8 +6,9 @@
  */
 import { writeFileAtomic } from "../base/atomic.js";
 import { FileFormatError } from "../base/errors.js";
+import { parseJson } from "./json.js";
 import { BuildError, type NdArray, PyDict, type PyValue } from "./python.js";
-import { type Json, pythonFromJson, pythonToJson } from "./python-json.js";
+import { pythonFromJson, pythonToJson } from "./python-json.js";
 import { type PendingTensor, Safetensors, safetensorsChunks } from "./safetensors.js";
 import { TorchTensor } from "./torch-values.js";
 
@@ -52,12 +53,7 @@ export function readPythonSafetensors(file: string): PyValue {
       stored.names.map((name) => [name, tensor(name)]),
       "OrderedDict",
     );
-  let json: Json;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new FileFormatError("MalformedFile", file, `metadata ${rootKey} is not JSON`, { cause });
-  }
+  const json = parseJson(text, file, `metadata ${rootKey}`);
   try {
     return pythonFromJson(json, { tensor, array: (name) => stored.read(name) });
   } catch (e) {

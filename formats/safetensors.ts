@@ -5,6 +5,7 @@
 import { type FileFailure, FileFormatError } from "../base/errors.js";
 import type { DType, HostTensor } from "../base/tensor.js";
 import { bytesOf, bytesPerElement, checkedCount, elementsOf, isDType } from "./dtypes.js";
+import { parseJson } from "./json.js";
 import { type ByteSource, fileSource } from "./source.js";
 
 interface Entry {
@@ -40,12 +41,13 @@ export class Safetensors {
     const length = Number(new DataView(source.read(0, 8).buffer).getBigUint64(0, true));
     if (length < 2 || length > maxHeader) throw fail("MalformedFile", `header length ${length} is not plausible`);
     if (8 + length > size) throw fail("Truncated", `header needs ${8 + length} bytes, the file has ${size}`);
-    let header: unknown;
+    let text: string;
     try {
-      header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(source.read(8, length)));
+      text = new TextDecoder("utf-8", { fatal: true }).decode(source.read(8, length));
     } catch (cause) {
-      throw fail("MalformedFile", "the header is not JSON", cause);
+      throw fail("MalformedFile", "the header is not UTF-8", cause);
     }
+    const header = parseJson(text, file, "the header");
     if (!isRecord(header)) throw fail("MalformedFile", "the header is not a JSON object");
     const entries = new Map<string, Entry>();
     let metadata: Record<string, string> = {};

@@ -1,6 +1,7 @@
 /** @file Typed views of what a JSON file or a pickle holds, with errors that say where in the file something is wrong. */
 import { FileFormatError } from "../../base/errors.js";
 import { readRegular } from "../../base/regular-file.js";
+import { looksLikeJson, parseJson } from "../../formats/json.js";
 import { plain, readPickle } from "../../formats/pickle.js";
 import type { Box } from "../resize.js";
 
@@ -84,21 +85,7 @@ export class Field {
  */
 export function readDescription(file: string, howToGet = ""): Field {
   const bytes = readRegular(file, { code: "DatasetMissing", howToGet });
-  const text = Buffer.from(bytes.subarray(0, 64)).toString("latin1").replace(/^ï»¿/, "").trimStart();
-  if (!text.startsWith("{") && !text.startsWith("[")) return new Field(file, "", plain(readPickle(bytes, file)));
-  try {
-    return new Field(
-      file,
-      "",
-      JSON.parse(
-        Buffer.from(bytes)
-          .toString("utf8")
-          .replace(/^\uFEFF/, ""),
-      ),
-    );
-  } catch (cause) {
-    throw new FileFormatError("MalformedFile", file, `not JSON: ${(cause as Error).message}`, { cause });
-  }
+  return new Field(file, "", looksLikeJson(bytes) ? parseJson(bytes, file) : plain(readPickle(bytes, file)));
 }
 
 function isMapping(v: unknown): v is Record<string, unknown> {

@@ -1,10 +1,24 @@
 /** @file Reads landmarks.json back and says which views are positives of which: what tuple mining starts from. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { FileFormatError, MissingDataError } from "../../base/errors.js";
-import { readRegularText } from "../../base/regular-file.js";
+import { readRegular } from "../../base/regular-file.js";
+import { parseJson } from "../../formats/json.js";
 import type { LandmarkRecord } from "./job.js";
 import type { LandmarkSet } from "./render.js";
+
+const matrix = z.array(z.array(z.number()));
+const landmark = z.looseObject({
+  id: z.string(),
+  views: z.array(z.looseObject({ image: z.string().min(1) })),
+  ...{ share: matrix, angle: matrix, scale: matrix, light: matrix },
+});
+const landmarkSet = z.looseObject({
+  parameters: z.looseObject({}),
+  landmarks: z.array(landmark),
+  distractors: z.array(landmark),
+});
 
 /**
  * The set below `root`. @throws MissingDataError when it is not there or not finished; FileFormatError when it is damaged
@@ -16,22 +30,20 @@ export function readLandmarkSet(root: string): LandmarkSet {
       "MissingFile",
       `${file}: not found; \`fire-gpu data render --out ${root}\` makes or finishes it`,
     );
-  const text = readRegularText(file);
-  let set: Partial<LandmarkSet>;
-  try {
-    set = JSON.parse(text) as Partial<LandmarkSet>;
-  } catch (cause) {
-    throw new FileFormatError("MalformedFile", file, "not JSON", { cause });
+  const parsed = landmarkSet.safeParse(parseJson(readRegular(file), file));
+  if (!parsed.success) {
+    const [{ path, message }] = parsed.error.issues;
+    throw new FileFormatError("MalformedFile", file, `${path.join(".") || "the file"}: ${message}`);
   }
-  for (const l of [...(set.landmarks ?? []), ...(set.distractors ?? [])]) {
-    const n = l.views?.length ?? -1;
+  // what is only told, not used, is taken as the renderer wrote it
+  const set = parsed.data as unknown as LandmarkSet;
+  for (const l of [...set.landmarks, ...set.distractors]) {
+    const n = l.views.length;
     for (const matrix of [l.share, l.angle, l.scale, l.light])
-      if (matrix?.length !== n || matrix.some((row) => row.length !== n))
+      if (matrix.length !== n || matrix.some((row) => row.length !== n))
         throw new FileFormatError("MalformedFile", file, `${l.id}: expected matrices of ${n} × ${n} views`);
   }
-  if (!set.parameters || !set.landmarks || !set.distractors)
-    throw new FileFormatError("MalformedFile", file, "expected parameters, landmarks and distractors");
-  return set as LandmarkSet;
+  return set;
 }
 
 /** What makes two views of a landmark a training pair. */

@@ -178,8 +178,13 @@ function claim(out: string, hash: string, parameters: LandmarkParameters): void 
 
 function finished(out: string, id: string, hash: string): boolean {
   if (!existsSync(recordPath(out, id))) return false;
-  const record = readRecord(out, id);
-  return record.hash === hash && record.views.every((v) => existsSync(join(out, v.image)));
+  try {
+    const record = readRecord(out, id);
+    return record.hash === hash && record.views.every((v) => existsSync(join(out, v.image)));
+  } catch {
+    // damaged: rendered anew
+    return false;
+  }
 }
 
 function readRecord(out: string, id: string): LandmarkRecord {

@@ -11,15 +11,17 @@ import { describe, isMap, readYamlFile, type Yaml, type YamlMap } from "./yaml.j
 
 /** The key that names a template. */
 export const TEMPLATE = "__template__";
+/** Files that one configuration may be made of, each counted as often as it is named. */
+const maxFiles = 100;
 
 /** Puts `over` on top of `base`: mappings merge key by key, everything else (null and lists too) replaces. */
 export function overlay(base: Yaml, over: Yaml): Yaml {
   if (!isMap(base) || !isMap(over)) return over;
-  const result: YamlMap = { ...base };
-  for (const [key, value] of Object.entries(over)) {
-    result[key] = Object.hasOwn(base, key) ? overlay(base[key], value) : value;
-  }
-  return result;
+  const result = new Map(Object.entries(base));
+  for (const [key, value] of Object.entries(over))
+    result.set(key, Object.hasOwn(base, key) ? overlay(base[key], value) : value);
+  // defines properties: a key "__proto__" is an ordinary, unknown one
+  return Object.fromEntries(result);
 }
 
 /**
@@ -27,27 +29,30 @@ export function overlay(base: Yaml, over: Yaml): Yaml {
  * A template is looked up beside the file that names it (`~` is the home folder), then among the bundled ones.
  * @throws UsageError when a template is missing or includes itself
  */
-export function readExpanded(file: string, includedBy: readonly string[] = []): YamlMap {
+export function readExpanded(file: string, includedBy: readonly string[] = [], read = { files: 0 }): YamlMap {
   const path = resolve(file);
+  // two templates a file, each again with two, are a thousand at the tenth level
+  if (++read.files > maxFiles)
+    throw new UsageError("TemplateCycle", `${file}: more than ${maxFiles} templates in one configuration`);
   if (includedBy.includes(path)) {
     throw new UsageError(
       "TemplateCycle",
       `${file}: ${TEMPLATE} includes itself (${[...includedBy, path].join(" → ")})`,
     );
   }
-  return expand(readYamlFile(file), file, [...includedBy, path]) as YamlMap;
+  return expand(readYamlFile(file), file, [...includedBy, path], read) as YamlMap;
 }
 
-function expand(value: Yaml, file: string, chain: readonly string[]): Yaml {
-  if (Array.isArray(value)) return value.map((v) => expand(v, file, chain));
+function expand(value: Yaml, file: string, chain: readonly string[], read: { files: number }): Yaml {
+  if (Array.isArray(value)) return value.map((v) => expand(v, file, chain, read));
   if (!isMap(value)) return value;
   const { [TEMPLATE]: name, ...rest } = value;
-  const own = Object.fromEntries(Object.entries(rest).map(([k, v]) => [k, expand(v, file, chain)]));
+  const own = Object.fromEntries(Object.entries(rest).map(([k, v]) => [k, expand(v, file, chain, read)]));
   if (!Object.hasOwn(value, TEMPLATE)) return own;
   if (typeof name !== "string") {
     throw new UsageError("BadTemplate", `${file}: ${TEMPLATE}: expected a file name, got ${describe(name)}`);
   }
-  return overlay(readExpanded(templatePath(name, file), chain), own);
+  return overlay(readExpanded(templatePath(name, file), chain, read), own);
 }
 
 /** Where a template of `file` lies. @throws UsageError when there is none */

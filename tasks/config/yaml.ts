@@ -2,6 +2,7 @@
 import { Document, isScalar, isSeq, LineCounter, parseDocument, type ScalarTag, type Tags, visit } from "yaml";
 import { UsageError } from "../../base/errors.js";
 import { readRegularText } from "../../base/regular-file.js";
+import { type NodeProblem, problemIn } from "./yaml-nodes.js";
 
 /** What a YAML file can hold. */
 export type Yaml = null | boolean | number | string | Yaml[] | YamlMap;
@@ -14,13 +15,19 @@ export function isMap(value: unknown): value is YamlMap {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Characters a configuration may have: a hundred times what the longest one has. */
+const maxLength = 1 << 20;
+
+/**
 /**
  * Parses the YAML 1.1 text of an option; `1e-4` and `1.e-4` are both numbers.
  * @param where names the option in errors
- * @throws UsageError on a syntax error, a repeated key or a tag that is not plain data
+ * @throws UsageError on a syntax error, a repeated key, a tag that is not plain data, or aliases that multiply or contain
+ *   themselves
  */
 export function parseYaml(text: string, where: string): Yaml {
-  return plain(parseLines(text).document, ({ problem }) => `${where}: ${JSON.stringify(text)} is no value: ${problem}`);
+  const shown = text.length > 100 ? `${text.slice(0, 100)}…` : text;
+  return plain(text, ({ problem }) => `${where}: ${JSON.stringify(shown)} is no value: ${problem}`);
 }
 
 /** A document and the lines of its text; errors lie in the document. */
@@ -32,23 +39,42 @@ export function parseLines(text: string): { document: Document.Parsed; lines: Li
     logLevel: "silent",
     prettyErrors: false,
     lineCounter: lines,
+    // looked for in yaml-nodes.ts: the library compares every key with every other
+    uniqueKeys: false,
   });
   return { document, lines };
 }
 
 /** @param say the message of an error; `at` is an offset in the text */
-function plain(document: Document.Parsed, say: (error: { problem: string; at: number }) => string): Yaml {
-  const error = document.errors[0] ?? document.warnings[0];
-  if (error) throw new UsageError("BadYaml", say({ problem: error.message.split("\n")[0], at: error.pos[0] }));
-  return document.toJS({ maxAliasCount: 100 }) as Yaml;
+function plain(text: string, say: (problem: NodeProblem, lines?: LineCounter) => string): Yaml {
+  const fail = (problem: NodeProblem, lines?: LineCounter, cause?: unknown) =>
+    new UsageError("BadYaml", say(problem, lines), { cause });
+  if (text.length > maxLength)
+    throw fail({ problem: `expected at most ${maxLength} characters, got ${text.length}`, at: 0 });
+  try {
+    const { document, lines } = parseLines(text);
+    const error = document.errors[0] ?? document.warnings[0];
+    if (error) throw fail({ problem: error.message.split("\n")[0], at: error.pos[0] }, lines);
+    const odd = problemIn(document);
+    if (odd) throw fail(odd, lines);
+    return document.toJS() as Yaml;
+  } catch (e) {
+    if (e instanceof UsageError) throw e;
+    const problem = e instanceof RangeError ? "lists and mappings nested too deeply" : (e as Error).message;
+    throw fail({ problem: problem.split("\n")[0], at: 0 }, undefined, e);
+  }
 }
+
+/** What YAML has beside texts, numbers, lists and mappings: bytes, dates, sets. A date is a text here. */
+const notPlain = /^tag:yaml.org,2002:(binary|timestamp|set|omap|pairs)$/;
 
 /**
  * The reference's reader takes yes, no, on, off, true and false for truth values, but leaves `y` and `N` alone,
  * which YAML 1.1 does not: without this the key `N` of LIT would become `false`.
  */
 function pythonTags(tags: Tags): Tags {
-  return tags.map((tag) => {
+  const plain = tags.filter((tag) => typeof tag === "string" || !notPlain.test(tag.tag));
+  return plain.map((tag) => {
     if (typeof tag === "string" || tag.tag !== "tag:yaml.org,2002:bool") return tag;
     const bool = tag as ScalarTag;
     return { ...bool, test: { test: (s: string) => s.length > 1 && bool.test?.test(s) === true } as RegExp };
@@ -63,8 +89,7 @@ export function readYamlFile(file: string): YamlMap {
   } catch (cause) {
     throw new UsageError("NoConfig", (cause as Error).message, { cause });
   }
-  const { document, lines } = parseLines(text);
-  const value = plain(document, ({ problem, at }) => `${place(file, lines, at)}: ${problem}`);
+  const value = plain(text, ({ problem, at }, lines) => `${lines ? place(file, lines, at) : file}: ${problem}`);
   if (!isMap(value)) throw new UsageError("BadYaml", `${file}: expected a mapping of keys, got ${describe(value)}`);
   return value;
 }

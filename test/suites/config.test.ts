@@ -61,12 +61,55 @@ test("a YAML file that is not plain data is refused in one line", () => {
     /^f\.yml: /,
   );
   assert.match(
-    complaint(() => parseYaml("a: 1\na: 2", "f.yml")),
-    /unique/,
+    complaint(() => readExpanded(write("twice.yml", "a: 1\na: 2"))),
+    /twice\.yml:2:1: the key a a second time$/,
   );
   assert.match(
     complaint(() => readExpanded(write("list.yml", "- 1"))),
     /expected a mapping of keys, got a list/,
+  );
+});
+
+test("aliases that multiply, contain themselves or name nothing are refused with their place, and soon", () => {
+  const bomb = ["a: &a [x,x,x,x,x,x,x,x,x]"];
+  for (const [i, name] of [..."bcdefgh"].entries())
+    bomb.push(`${name}: &${name} [${Array(9).fill(`*${"abcdefgh"[i]}`)}]`);
+  const refused: Record<string, RegExp> = {
+    [bomb.join("\n")]: /f\.yml:6:7: more than 100000 values once aliases are written out/,
+    "a: &a [*a]": /f\.yml:1:8: \*a stands inside what it names/,
+    "&a\nb: 1\nc:\n  d: [*a]": /f\.yml:4:7: \*a stands inside what it names/,
+    "a: *nope": /f\.yml:1:4: \*nope names nothing before it/,
+    "? [a, b]\n: 1": /f\.yml:1:\d+: a key that is no text/,
+    "a: &a {b: 1}\n*a : 2": /f\.yml:2:\d+: a key that is no text/,
+    "a:\n  <<: *b": /f\.yml:2:7: \*b names nothing before it/,
+    [`a: ${"[".repeat(200)}${"]".repeat(200)}`]: /nested deeper than 100/,
+    [`a: ${"[".repeat(20_000)}`]: /f\.yml:/,
+    [`a: ${"x".repeat(2 ** 20)}`]: /at most 1048576 characters/,
+    "a: !!binary aGVsbG8=": /Unresolved tag/,
+    "a: !!set {x, y}": /Unresolved tag/,
+  };
+  for (const [text, why] of Object.entries(refused))
+    assert.match(
+      complaint(() => readExpanded(write("f.yml", text))),
+      why,
+      text.slice(0, 40),
+    );
+  const begin = process.cpuUsage();
+  parseYaml(Array.from({ length: 20_000 }, (_, i) => `k${i}: 1`).join("\n"), "f.yml");
+  assert.ok(process.cpuUsage(begin).user < 2e6, "keys are not compared each with each");
+  const merged = parseYaml("a: &a {b: 1, c: 2}\nd:\n  <<: *a\n  c: 3\ne: [*a, *a]\nf: 2020-01-02", "f.yml");
+  const a = { b: 1, c: 2 };
+  assert.equal(merged, { a, d: { b: 1, c: 3 }, e: [a, a], f: "2020-01-02" });
+});
+
+test("templates that name two templates each are refused before there are a thousand files", () => {
+  for (let i = 0; i < 12; i++) {
+    const name = `__template__: twice${i + 1}.yml`;
+    write(`twice${i}.yml`, i < 11 ? `a: {${name}}\nb: {${name}}` : "c: 1");
+  }
+  assert.match(
+    complaint(() => readExpanded(write("twice.yml", "__template__: twice0.yml"))),
+    /more than 100 templates/,
   );
 });
 

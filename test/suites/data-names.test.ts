@@ -109,8 +109,10 @@ test("lists say which lines they passed over, and names keep what files are call
     `${file}: 2 lines (the first is 2) with blanks before or after the name; taken without them`,
   ]);
   assert.throws(() => readListFile(put("c.txt", "# a\n")), /every line is empty or a comment/);
-  const wide = Buffer.from("\uFEFFa.jpg\n", "utf16le");
-  assert.throws(() => readListFile(put("w.txt", wide)), /in UTF-8, got UTF-16; save it as UTF-8/);
+  const wide = Buffer.from("é.jpg\nb.jpg\n", "utf16le");
+  for (const bytes of [wide, Buffer.concat([Buffer.of(0xff, 0xfe), wide]), Buffer.from(wide).swap16()])
+    assert.equal(readListFile(put("w.txt", bytes)).names, ["é.jpg", "b.jpg"]);
+  assert.throws(() => readListFile(put("w.txt", Buffer.from("a\0b\0\0\0"))), /the file is no text/);
   const said: string[] = [];
   put("e.jpg");
   const mine = put("in.txt", "e\ne.jpg\n#x\n");
