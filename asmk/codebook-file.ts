@@ -1,11 +1,12 @@
 /**
  * @file Codebooks on disk. Read by content, written by extension:
  * `.pkl` is the reference's cache {type, params: {size}, state: {centroids}}; anything else is safetensors with one
- * tensor `centroids` and, as metadata, the format's name, the size as configured and the hash of the values.
+ * tensor `centroids` and, as metadata, the format's name, the size as configured, the hash of the values, and a seal: the
+ * hash of all metadata, that hash included. Files of older programs have no seal, and only their values are verified.
  */
-
 import { writeFileAtomic } from "../base/atomic.js";
 import { FileFormatError } from "../base/errors.js";
+import { sha256 } from "../base/hash.js";
 import { readPickle } from "../formats/pickle.js";
 import { pickleChunks } from "../formats/pickle-write.js";
 import { NdArray, plain } from "../formats/python.js";
@@ -13,12 +14,16 @@ import { encodeSafetensors, Safetensors } from "../formats/safetensors.js";
 import { readFileBytes } from "../formats/source.js";
 import { type Codebook, codebookHash, makeCodebook } from "./codebook.js";
 
-const FORMAT = "fire-gpu codebook 1";
+const FORMAT = "fire-gpu codebook 2";
+/** Without a seal. */
+const OLD_FORMAT = "fire-gpu codebook 1";
 
 /** A codebook and what its file says about it (empty for the reference's files). */
 export interface StoredCodebook extends Codebook {
   /** Free text by key, for example the hash of the network whose descriptors were clustered. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Whether a hash covers all of the file, the metadata too. */
+  readonly sealed: boolean;
 }
 
 /**
@@ -40,7 +45,15 @@ export function writeCodebook(file: string, codebook: Codebook, metadata: Readon
   }
   const tensor = { dtype: "F32" as const, shape: [words, dim], data: centroids };
   const notes = { ...metadata, format: FORMAT, size: JSON.stringify(size), sha256: codebookHash(codebook) };
-  writeFileAtomic(file, encodeSafetensors([["centroids", tensor]], notes));
+  writeFileAtomic(file, encodeSafetensors([["centroids", tensor]], { ...notes, seal: sealOf(notes) }));
+}
+
+/** sha256 of metadata in the order of their names. */
+function sealOf(metadata: Readonly<Record<string, string>>): string {
+  const sorted = Object.entries(metadata)
+    .filter(([name]) => name !== "seal")
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return sha256(Buffer.from(JSON.stringify(sorted)));
 }
 
 /** A safetensors file has the "{" of its JSON header at byte 8. */
@@ -50,13 +63,16 @@ function looksLikeSafetensors(bytes: Uint8Array): boolean {
 
 function readOwn(file: string): StoredCodebook {
   const opened = Safetensors.open(file);
-  const { format, size, sha256, ...metadata } = opened.metadata;
-  if (format !== FORMAT)
+  const { format, size, sha256: hash, seal, ...metadata } = opened.metadata;
+  if (format !== FORMAT && format !== OLD_FORMAT)
     throw new FileFormatError("MalformedFile", file, `expected the format "${FORMAT}", got ${JSON.stringify(format)}`);
+  const sealed = format === FORMAT || seal !== undefined;
+  if (sealed && seal !== sealOf(opened.metadata))
+    throw new FileFormatError("ChecksumMismatch", file, "the metadata do not have their recorded sha256");
   const codebook = checked(opened.read("centroids"), parseStoredSize(size, file), file);
-  if (codebookHash(codebook) !== sha256)
+  if (codebookHash(codebook) !== hash)
     throw new FileFormatError("ChecksumMismatch", file, "the centroids do not have the recorded sha256");
-  return { ...codebook, metadata };
+  return { ...codebook, metadata, sealed };
 }
 
 function parseStoredSize(text: string, file: string): number | string {
@@ -79,7 +95,7 @@ function readReference(bytes: Uint8Array, file: string): StoredCodebook {
   if (!(centroids instanceof NdArray)) throw new FileFormatError("MissingKey", file, "state.centroids is no array");
   if (typeof size !== "number" && typeof size !== "string")
     throw new FileFormatError("MissingKey", file, "params.size is neither a number nor a text");
-  return { ...checked(centroids, size, file), metadata: {} };
+  return { ...checked(centroids, size, file), metadata: {}, sealed: false };
 }
 
 function asObject(value: unknown, name: string, file: string): Record<string, unknown> {

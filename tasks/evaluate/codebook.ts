@@ -60,17 +60,18 @@ async function cachedCodebook(session: Session, parameters: AsmkParameters): Pro
   const { words, size } = parameters;
   const print = fingerprint({ features: request.print.toString("hex"), words, recipe: RECIPE }).toString("hex");
   const file = join(store.folder, `codebook-${print.slice(0, 16)}.safetensors`);
-  if (existsSync(file)) {
-    const codebook = readCodebook(file);
-    if (codebook.metadata.fingerprint === print) {
-      log.note(`codebook: reusing ${words} words of an earlier run (same model, preprocessing, images and size)`);
-      return makeCodebook(codebook.centroids, codebook.dim, size);
-    }
+  const kept = readKept(file, print, (line) => log.warn(`${line}; training the codebook again`));
+  if (kept) {
+    const unverified = kept.sealed ? "" : "; written by an older version, its notes have no checksum";
+    log.note(
+      `codebook: reusing ${words} words of an earlier run (same model, preprocessing, images and size${unverified})`,
+    );
+    return makeCodebook(kept.centroids, kept.dim, size);
   }
   const begin = performance.now();
   const asmk = new Asmk(parameters, session.backend);
   const partial = join(store.folder, `codebook-${print.slice(0, 16)}.partial`);
-  await train(session, asmk, request, partial);
+  await train(session, asmk, request, { file: partial, print });
   writeCodebook(file, asmk.codebook, { fingerprint: print, model: session.model.sha256 });
   rmSync(partial, { force: true });
   log.note(`Codebook trained in ${secondsSince(begin).toFixed(1)}s`);
@@ -100,12 +101,18 @@ async function trainingRequest(session: Session): Promise<DescribedRequest> {
   }
 }
 
-async function train(session: Session, asmk: Asmk, request: DescribedRequest, partial: string): Promise<void> {
+/** Where the state of a training is kept, and what it depends on. */
+interface Partial {
+  readonly file: string;
+  readonly print: string;
+}
+
+async function train(session: Session, asmk: Asmk, request: DescribedRequest, partial: Partial): Promise<void> {
   const { log, signal } = session;
   const features = await CachedFeatures.open(session.store, request);
   try {
     const source = await openDescriptors(features);
-    const resume = readPartial(partial);
+    const resume = readPartial(partial, (line) => log.warn(`${line}; k-means begins anew`));
     if (resume) log.note(`codebook: continuing after iteration ${resume.iteration} of ${ITERATIONS}`);
     const stage = log.stage(`codebook of ${asmk.parameters.words} words`, ITERATIONS, resume?.iteration);
     let iterations = resume?.iteration ?? 0;
@@ -141,19 +148,36 @@ function iterationLine({ iteration, objective, imbalance, empty }: KmeansIterati
   return `k-means iteration ${iteration}: ${numbers}, ${empty} empty words`;
 }
 
-function writePartial(file: string, state: KmeansIteration, dim: number): void {
+function writePartial({ file, print }: Partial, state: KmeansIteration, dim: number): void {
   const { iteration, objective, centroids } = state;
-  writeCodebook(file, makeCodebook(centroids, dim), { iteration: String(iteration), objective: String(objective) });
+  const numbers = { iteration: String(iteration), objective: String(objective) };
+  writeCodebook(file, makeCodebook(centroids, dim), { ...numbers, fingerprint: print });
 }
 
-/** The state of an earlier run; a damaged one is as good as none. */
-function readPartial(file: string): Pick<KmeansIteration, "iteration" | "objective" | "centroids"> | undefined {
+/** The state of an earlier run; a damaged one is as good as none, which `warn` is told. */
+function readPartial(
+  { file, print }: Partial,
+  warn: (line: string) => void,
+): Pick<KmeansIteration, "iteration" | "objective" | "centroids"> | undefined {
+  const kept = readKept(file, print, warn);
+  if (!kept) return undefined;
+  const [iteration, objective] = [kept.metadata.iteration, kept.metadata.objective].map(Number);
+  if (kept.sealed && Number.isInteger(iteration) && iteration >= 1 && iteration <= ITERATIONS)
+    return { iteration, objective, centroids: kept.centroids };
+  warn(`${file}: not a state of k-means`);
+  return undefined;
+}
+
+/** A codebook file of the cache, if it is whole and of this fingerprint; `warn` is told when it is damaged. */
+function readKept(file: string, print: string, warn: (line: string) => void): StoredCodebook | undefined {
   if (!existsSync(file)) return undefined;
   try {
-    const { centroids, metadata } = readCodebook(file);
-    return { iteration: Number(metadata.iteration), objective: Number(metadata.objective), centroids };
+    const kept = readCodebook(file);
+    if (kept.metadata.fingerprint === print) return kept;
+    warn(`${file}: ${kept.sealed ? "of another training" : "of an older version, without a checksum over all of it"}`);
   } catch (error) {
-    if (error instanceof FileFormatError) return undefined;
-    throw error;
+    if (!(error instanceof FileFormatError)) throw error;
+    warn(error.message);
   }
+  return undefined;
 }

@@ -2,11 +2,12 @@
  * @file Features of a list of photos, computed once. Results go to a record log in the experiment folder as they come,
  * under a fingerprint of all they depend on; the next run reads them back and computes only what is missing.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../base/atomic.js";
 import type { RgbImage } from "../../base/image.js";
+import { readRegularText } from "../../base/regular-file.js";
 import type { ImageLoader } from "../../data/loader.js";
 import { type Progress, type Stage, stopIfAsked } from "../progress.js";
 import { differences, fingerprint, type Ingredients, photosHash, shortName } from "./fingerprint.js";
@@ -95,7 +96,7 @@ export class CachedFeatures {
       yield record;
     }
     if (done < kept) {
-      store.progress.note(`${label}: the cache is damaged after image ${done} of ${kept}; extracting from there again`);
+      store.progress.warn(`${label}: the cache is damaged after image ${done} of ${kept}; extracting from there again`);
     }
     if (done === photos.length) return;
     const stage = store.progress.stage(label, photos.length, done);
@@ -167,6 +168,9 @@ async function openLog(store: FeatureStore, request: DescribedRequest): Promise<
   const before = siblings(store.folder);
   const folder = folderOf(store, request);
   const log = await RecordLog.open(folder, print);
+  if (log.dropped) {
+    store.progress.warn(`${label}: the cache is damaged after image ${log.count}; extracting from there again`);
+  }
   if (log.count > 0) return log;
   const near = before.filter((s) => s.label === label).map((s) => differences(s.ingredients, all));
   near.sort((x, y) => x.length - y.length);
@@ -195,7 +199,9 @@ function siblings(folder: string): About[] {
 /** Only messages depend on these files: one that cannot be read is as good as none. */
 function readAbout(file: string): About[] {
   try {
-    return [JSON.parse(readFileSync(file, "utf8")) as About];
+    const about = JSON.parse(readRegularText(file)) as Partial<About> | null;
+    const { label, ingredients } = about ?? {};
+    return typeof ingredients === "object" && ingredients !== null ? [{ label: String(label), ingredients }] : [];
   } catch {
     return [];
   }

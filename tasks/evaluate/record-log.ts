@@ -30,6 +30,11 @@ interface Shard {
   end: number;
 }
 
+/** A shard as it was found; `odd`: what follows its records is no record that was cut off by a kill. */
+interface Scanned extends Shard {
+  readonly odd: boolean;
+}
+
 export class RecordLog {
   private writer: FileHandle | undefined;
   private readonly readers = new Map<Shard, FileHandle>();
@@ -38,6 +43,8 @@ export class RecordLog {
     private readonly fingerprint: Buffer,
     private readonly shards: Shard[],
     private readonly unlock: () => void,
+    /** Whether something else than the end of a killed run was dropped when it was opened: damage, or another log. */
+    readonly dropped: boolean,
   ) {}
 
   /**
@@ -51,13 +58,19 @@ export class RecordLog {
     try {
       const shards: Shard[] = [];
       const names = (await readdir(folder)).filter((f) => /^\d{6}\.shard$/.test(f)).sort();
+      let dropped = false;
       for (const name of names) {
         const whole = shards.length === 0 || shards[shards.length - 1].offsets.length > 0;
-        const shard = whole ? await scan(join(folder, name), fingerprint, shards.length, total(shards)) : undefined;
-        if (!shard) break;
+        const shard = whole ? await scan(join(folder, name), fingerprint, shards.length, total(shards)) : "odd";
+        if (shard === "odd" || shard === "begun") {
+          dropped ||= shard === "odd";
+          break;
+        }
         shards.push(shard);
+        // A shard is begun only after the last one is whole.
+        dropped ||= shard.odd || (shards.length < names.length && shard.end < SHARD_BYTES);
       }
-      const log = new RecordLog(folder, fingerprint, shards, unlock);
+      const log = new RecordLog(folder, fingerprint, shards, unlock, dropped);
       await log.dropAfter(log.count);
       return log;
     } catch (error) {
@@ -204,8 +217,16 @@ function shardHeader(fingerprint: Buffer, number: number): Buffer {
   return header;
 }
 
-/** Finds the records of a shard by walking from header to header; undefined when it is not a shard of this log. */
-async function scan(file: string, fingerprint: Buffer, number: number, first: number): Promise<Shard | undefined> {
+/**
+ * Finds the records of a shard by walking from header to header.
+ * @returns "begun" when a kill left less than its header, "odd" when it is no shard of this log
+ */
+async function scan(
+  file: string,
+  fingerprint: Buffer,
+  number: number,
+  first: number,
+): Promise<Scanned | "begun" | "odd"> {
   const {
     handle,
     stats: { size },
@@ -213,19 +234,22 @@ async function scan(file: string, fingerprint: Buffer, number: number, first: nu
   try {
     const header = Buffer.alloc(HEADER);
     const found = await readUpTo(handle, header, file, 0);
-    if (found < HEADER || !header.equals(shardHeader(fingerprint, number))) return undefined;
+    if (found < HEADER) return "begun";
+    if (!header.equals(shardHeader(fingerprint, number))) return "odd";
     const offsets: number[] = [];
     const head = Buffer.alloc(RECORD);
     let end = HEADER;
+    let odd = false;
     while (end + RECORD <= size) {
       await readAll(handle, head, file, end);
       const length = head.readUInt32LE(4);
       const next = end + RECORD + length;
-      if (head.readUInt32LE(0) !== first + offsets.length || length > MAX_RECORD || next > size) break;
+      odd = head.readUInt32LE(0) !== first + offsets.length || length > MAX_RECORD;
+      if (odd || next > size) break;
       offsets.push(end);
       end = next;
     }
-    return { file, number, offsets, end };
+    return { file, number, offsets, end, odd };
   } finally {
     await handle.close();
   }

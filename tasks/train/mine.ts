@@ -91,10 +91,13 @@ async function* describe(
   const stage = news.stage(`mining ${epoch}`, images.length, kept.count);
   try {
     let done = 0;
+    const { count } = kept;
     for await (const record of kept.read()) {
       done++;
       yield decodeGlobal(record);
     }
+    if (done < count)
+      news.warn(`mining ${epoch}: the cache is damaged after image ${done} of ${count}; extracting from there again`);
     const flips = streamOf(session, "epoch", epoch, "mining flips");
     const requests = flippedRequests(session, images.subarray(done), flips, done);
     for await (const { image, error } of loader.load(requests, { imageSize: imsize })) {

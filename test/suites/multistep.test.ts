@@ -92,7 +92,7 @@ function fresh(from = pristine): Run {
 async function run({ config }: Run, sets: string[] = []) {
   const notes: string[] = [];
   const tools = toyTools();
-  const progress: Progress = { ...silent, note: (line) => notes.push(line) };
+  const progress: Progress = { ...silent, note: (line) => notes.push(line), warn: (line) => notes.push(line) };
   const overrides = ["experiment=toy", ...sets].map(parseSet);
   const { results } = await runEvaluation({ config, overrides, progress }, tools);
   return { results, notes, calls: tools.networks[0].calls };
@@ -384,6 +384,8 @@ test("a codebook or chunk that does not fit is refused", async () => {
   const images = (top.image_ids.data as BigInt64Array).slice().reverse();
   const image_ids = new NdArray("I64", top.image_ids.shape, images);
   writeFileAtomic(chunk, writePickle({ ...top, image_ids }));
+  assert.match(await failure(3, at, "build_ivf"), /toy\.agg\.pkl: not the bytes that toy\.agg\.pkl\.json records/);
+  rmSync(`${chunk}.json`);
   assert.match(await failure(3, at, "build_ivf"), /toy\.agg\.pkl: .*image ids must rise/);
   writeFileAtomic(chunk, writePickle({ des: top.des, word_ids: top.word_ids }));
   assert.match(await failure(3, at, "build_ivf"), /image_ids: expected a numpy array/);
@@ -392,6 +394,7 @@ test("a codebook or chunk that does not fit is refused", async () => {
   const wrong = join(at.folder, "wrong.pkl");
   writeCodebook(wrong, { words: 12, dim: 4, centroids: new Float32Array(48), size: 12 });
   copyFileSync(wrong, join(at.eval, "codebook.pkl"));
+  rmSync(join(at.eval, "codebook.pkl.json"));
   assert.match(await failure(2, at, "build_ivf"), /a codebook of 4 dimensions; the network's descriptors have 8/);
 });
 

@@ -17,7 +17,7 @@ import { datasetLabel } from "../results.js";
 import { inferenceOf, type Session, secondsSince } from "../session.js";
 import { decodeRows, encodeRows, rowsOf, writeChunk } from "./chunk-file.js";
 import { type Partition, partitionName, partitionRange, type StepFiles } from "./files.js";
-import { checkRecord, writeRecord } from "./record.js";
+import { checkRecord, writeRecorded } from "./record.js";
 
 /** Writes the chunk of one partition, or of the whole database; leaves one that is there. */
 export async function aggregateDatabase(
@@ -34,7 +34,7 @@ export async function aggregateDatabase(
   const names = dataset.imageNames.slice(first, end);
   const made = { ...recipe(session, asmk), images: sha256(Buffer.from(JSON.stringify(names))) };
   if (existsSync(file)) {
-    checkRecord(session, file, made);
+    await checkRecord(session, file, made);
     log.note(`${basename(file)} is there already; nothing to do`);
     return;
   }
@@ -51,8 +51,8 @@ export async function aggregateDatabase(
   });
   const cached = await CachedFeatures.open(store, request);
   try {
-    writeChunk(file, await collect(session, cached, asmk, first));
-    writeRecord(file, made);
+    const rows = await collect(session, cached, asmk, first);
+    await writeRecorded(file, made, () => writeChunk(file, rows));
     await cached.discard();
   } finally {
     await cached.close();

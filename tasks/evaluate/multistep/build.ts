@@ -13,7 +13,7 @@ import { type Session, secondsSince } from "../session.js";
 import { recipe } from "./aggregate.js";
 import { readChunk } from "./chunk-file.js";
 import type { StepFiles } from "./files.js";
-import { checkRecord, readRecord, writeRecord } from "./record.js";
+import { checkRecord, readRecord, writeRecorded } from "./record.js";
 
 /** Entries beyond which the reference's pickle (24 bytes an entry, read and written whole) is no form to use. */
 const PICKLE_ENTRIES = 2 ** 27;
@@ -41,7 +41,7 @@ export async function buildIvf(
   };
   const present = files.presentIndex(full);
   if (present) {
-    checkRecord(session, present, made);
+    await checkRecord(session, present, made);
     log.note(`${basename(present)} is there already; nothing to do`);
     return;
   }
@@ -61,7 +61,7 @@ export async function buildIvf(
   const stage = log.stage(`${full} index`, chunks.length);
   try {
     for (const chunk of chunks) {
-      checkRecord(session, chunk, recipe(session, trained));
+      await checkRecord(session, chunk, recipe(session, trained));
       await addChunk(asmk.index, chunk);
       stage.advance();
       stopIfAsked(session.signal);
@@ -72,8 +72,7 @@ export async function buildIvf(
   if (asmk.index.entryCount === 0) throw new MissingDataError("EmptyIndex", `${dataset}: no image has any descriptor`);
   const file = files.index(full, asmk.index.entryCount > pickleEntries);
   const notes = { codebook: codebookHash(trained.codebook), model: session.model.sha256, names: null, properties: {} };
-  await storeIndex(file, asmk.index, notes);
-  writeRecord(file, made);
+  await writeRecorded(file, made, () => storeIndex(file, asmk.index, notes));
   log.note(`Indexed images in ${secondsSince(begin).toFixed(2)}s`);
   log.detail(`IVF stats: ${JSON.stringify(indexStatistics(asmk.index))}`);
 }
@@ -99,7 +98,7 @@ export async function openStepIndex(
   if (!file) {
     throw new MissingDataError("NoIndex", `${files.index(full)}: not there; run --step build_ivf ${command} first`);
   }
-  checkRecord(session, file, indexRecipe(session, trained));
+  await checkRecord(session, file, indexRecipe(session, trained));
   const { index } = await openIndex(file, { dim: trained.codebook.dim });
   if (index.entryCount === 0) {
     throw new MissingDataError(

@@ -16,7 +16,7 @@ import { inferenceOf, type Session } from "../session.js";
 import { fullName, openStepIndex } from "./build.js";
 import { allOf, type Partition, partitionName, partitionRange, type StepFiles } from "./files.js";
 import { joinRankings, readRanks } from "./ranks-file.js";
-import { checkRecord, readRecord, writeRecord } from "./record.js";
+import { checkRecord, readRecord, writeRecorded } from "./record.js";
 
 /** Which index of which data set is asked, and which part of the queries. */
 export interface QueryOptions {
@@ -44,9 +44,8 @@ export async function queryIvf(
   const rankings = await queryAll(session, asmk, title, dataset.queries.slice(first, end));
   const file = files.results(full, partition);
   const made = resultRecipe(session, asmk, files.presentIndex(full) as string);
-  writeRanks(file, rankings, first);
-  writeRecord(file, made);
-  const all = partition ? joined(session, files, dataset, full, partition.total, made) : rankings;
+  await writeRecorded(file, made, () => writeRanks(file, rankings, first));
+  const all = partition ? await joined(session, files, dataset, full, partition.total, made) : rankings;
   if (!all) return null;
   const statistics = indexStatistics(asmk.index);
   return finished(session, dataset, all, { full, ranksFile: files.results(full, null), statistics });
@@ -73,14 +72,14 @@ export function finished(
 }
 
 /** Joins the results of all partitions into one file; null while some are missing. */
-function joined(
+async function joined(
   session: Session,
   files: StepFiles,
   dataset: Dataset,
   full: string,
   total: number,
   made: Ingredients,
-): Rankings | null {
+): Promise<Rankings | null> {
   const missing = files.missingResults(full, total);
   if (missing.length > 0) {
     const left = missing.map(partitionName).join(", ");
@@ -91,15 +90,14 @@ function joined(
   }
   const all = allOf(total);
   const from = all.map((partition) => files.results(full, partition));
-  for (const file of from) checkRecord(session, file, made);
+  for (const file of from) await checkRecord(session, file, made);
   const parts = all.map((partition, i) => {
     const [begin, end] = partitionRange(dataset.queries.length, partition, full);
     return readRanks(from[i], end - begin);
   });
   const rankings = joinRankings(parts, from);
   const file = files.results(full, null);
-  writeRanks(file, rankings);
-  writeRecord(file, made);
+  await writeRecorded(file, made, () => writeRanks(file, rankings));
   session.log.note(`${basename(file)}: joined from ${total} partitions`);
   return rankings;
 }

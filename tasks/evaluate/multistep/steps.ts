@@ -20,7 +20,7 @@ import { aggregateDatabase } from "./aggregate.js";
 import { buildIvf, fullName, openStepIndex } from "./build.js";
 import { type Partition, partitionName, StepFiles } from "./files.js";
 import { finished, queryIvf } from "./query.js";
-import { checkRecord, writeRecord } from "./record.js";
+import { checkRecord, writeRecorded } from "./record.js";
 
 type Multistep = NonNullable<EvalParams["evaluation"]["multistep"]>;
 
@@ -105,14 +105,13 @@ async function trainCodebook(session: Session, files: StepFiles): Promise<void> 
   const { log, model } = session;
   const made = { model: model.sha256 };
   if (existsSync(files.codebook)) {
-    checkRecord(session, files.codebook, made);
+    await checkRecord(session, files.codebook, made);
     const asmk = useCodebook(session, files.codebook);
     log.note(`${basename(files.codebook)} is there already (${asmk.codebook.words} words); nothing to do`);
     return;
   }
   const asmk = await prepareAsmk(session);
-  writeCodebook(files.codebook, asmk.codebook);
-  writeRecord(files.codebook, made);
+  await writeRecorded(files.codebook, made, () => writeCodebook(files.codebook, asmk.codebook));
 }
 
 /** The codebook of step 1, or the one that the configuration names. */
@@ -124,7 +123,7 @@ async function stepAsmk(session: Session, files: StepFiles): Promise<Asmk> {
       `${files.codebook}: there is no codebook yet; run --step train_codebook first, or give one with --codebook FILE`,
     );
   }
-  checkRecord(session, files.codebook, { model: session.model.sha256 });
+  await checkRecord(session, files.codebook, { model: session.model.sha256 });
   return useCodebook(session, files.codebook);
 }
 
