@@ -2,11 +2,12 @@
  * @file The file that remembers choices: one for each adapter, driver version and state of the kernels, in the user's
  * cache folder. It may be deleted at any time.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../base/atomic.js";
 import { cacheFolder } from "../../base/cache-folder.js";
 import { sha256 } from "../../base/hash.js";
+import { readRegularText } from "../../base/regular-file.js";
 import type { Capabilities } from "../adapter.js";
 import { asChoices, type Choices } from "./choices.js";
 import type { Tuning } from "./measure.js";
@@ -36,11 +37,14 @@ export function readChoices(
   const file = tuningFile(caps, folder);
   if (!existsSync(file)) return undefined;
   try {
-    const kept = JSON.parse(readFileSync(file, "utf8"));
+    const { sha256: seal, ...kept } = objectOf(readRegularText(file));
     for (const [key, value] of Object.entries(keyOf(caps)))
-      if (kept?.[key] !== value) throw new Error(`expected ${key} ${JSON.stringify(value)}`);
+      if (kept[key] !== value) throw new Error(`expected ${key} ${JSON.stringify(value)}`);
     const choices = asChoices(caps, kept.choices);
     if (!choices) throw new Error("it holds choices that this device does not have");
+    const old = seal === undefined && Object.keys(kept).length === OLD_KEYS;
+    if (!old && seal !== sealOf(kept)) throw new Error("it does not have its recorded sha256");
+    if (old) news(`${file}: of an older version, without a checksum; used unverified`);
     return choices;
   } catch (e) {
     news(`${file} is not used: ${(e as Error).message.split("\n")[0]}`);
@@ -48,9 +52,23 @@ export function readChoices(
   }
 }
 
-/** Writes the file, with the times for people. Returns its path. @throws FireGpuError CannotWrite */
+/** Writes the file, with the times for people. Returns its path. @throws WriteError CannotWrite */
 export function keepTuning(caps: Capabilities, { choices, measured }: Tuning, folder = cacheFolder()): string {
   const file = tuningFile(caps, folder);
-  writeFileAtomic(file, `${JSON.stringify({ ...keyOf(caps), choices, measured }, null, 1)}\n`);
+  const kept = { ...keyOf(caps), choices, measured };
+  writeFileAtomic(file, `${JSON.stringify({ ...kept, sha256: sealOf(kept) }, null, 1)}\n`);
   return file;
+}
+
+/** Files of older versions hold the key, choices and measurements, and no hash of them. */
+const OLD_KEYS = 5;
+
+function sealOf(kept: object): string {
+  return sha256(Buffer.from(JSON.stringify(kept)));
+}
+
+function objectOf(text: string): Record<string, unknown> {
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== "object" || value === null) throw new Error("expected an object");
+  return value as Record<string, unknown>;
 }

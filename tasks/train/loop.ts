@@ -16,7 +16,7 @@ import { STATE_FILE, TrainRun } from "./run-state.js";
 import { stateHash, type TrainSession } from "./session.js";
 import { rateAt, type TrainSettings } from "./settings.js";
 import { startWeights } from "./start.js";
-import { readState, type TrainState } from "./state-file.js";
+import { checkMoments, readState, type TrainState } from "./state-file.js";
 import { dropValidationCache, validate, validationPlans, withValidations } from "./validate.js";
 import { initialiseWhitening } from "./whiten.js";
 
@@ -24,13 +24,15 @@ import { initialiseWhitening } from "./whiten.js";
 export async function openRun(session: TrainSession, download: Download): Promise<TrainRun> {
   const { settings, bench, folder, log } = session;
   const fixed = fixedSettings(settings);
-  const saved = readState(join(folder, STATE_FILE), fixed);
+  const stateFile = join(folder, STATE_FILE);
+  const saved = readState(stateFile, fixed, session.set.images.length);
   if (saved) {
     const { epoch, phase, step } = saved.state;
     const where =
       phase === "train" && step > 0 ? ` after iteration ${step}` : phase === "validate" ? " at its end" : "";
     log.note(`Continuing in epoch ${epoch}${where}`);
     const trainer = bench.trainer(settings, saved.weights);
+    checkMoments(stateFile, saved.optimiser, trainer.parameters);
     trainer.loadOptimiserState(saved.optimiser);
     const run = new TrainRun(folder, trainer, saved.state, fixed, settings.saveSeconds);
     run.savedAt = { epoch, step };

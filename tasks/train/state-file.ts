@@ -11,13 +11,11 @@ import { PyDict, type PyValue } from "../../formats/python.js";
 import { readTorch } from "../../formats/torch.js";
 import { TorchTensor } from "../../formats/torch-values.js";
 import { writeTorch } from "../../formats/torch-write.js";
-import type { OptimiserState, Trainer } from "../../nets/train/trainer.js";
+import type { OptimiserState, ParameterInfo, Trainer } from "../../nets/train/trainer.js";
 import type { History } from "./history.js";
 import type { EpochSums } from "./meter.js";
 import type { EpochTuples } from "./mine.js";
-
-/** Raised when an older program could not continue from a state, or this one not from an older state. */
-const FORMAT = 1;
+import { parseAbout, STATE_FORMAT } from "./state-about.js";
 
 /** Where a training is. */
 export interface TrainState {
@@ -57,11 +55,12 @@ export async function writeState(
   const { step, moments } = await trainer.optimiserState();
   const shapes = new Map(trainer.parameters.map(({ name, shape }) => [name, shape]));
   const { tuples, ...rest } = state;
+  const negativeDistance = tuples?.negativeDistance ?? null;
   const width = tuples?.width ?? 1;
   writeTorch(
     file,
     {
-      about: JSON.stringify({ format: FORMAT, settings, ...rest, negativeDistance: tuples?.negativeDistance ?? null }),
+      about: JSON.stringify({ format: STATE_FORMAT, settings, ...rest, negativeDistance }),
       tuples: tuples && { dtype: "I32" as const, shape: [tuples.images.length / width, width], data: tuples.images },
       state_dict: new Map(weights),
       optimizer_step: step,
@@ -90,48 +89,86 @@ function checkFinite(weights: ReadonlyMap<string, HostTensor>): void {
 
 /**
  * The state of an earlier run, or null where there is none.
+ * @param images how many the training set has: tuples are indices among them
  * @throws UsageError when it is of other settings, naming them; FileFormatError when it is damaged
  */
-export function readState(file: string, settings: Readonly<Record<string, unknown>>): SavedState | null {
+export function readState(
+  file: string,
+  settings: Readonly<Record<string, unknown>>,
+  images: number,
+): SavedState | null {
   if (!existsSync(file)) return null;
   const root = readTorch(file).root;
-  const malformed = (what: string) =>
-    new FileFormatError("MalformedFile", file, `not a state of fire-gpu train (${what}); delete it to begin again`);
+  const malformed: Malformed = (what, cause) => notAState(file, what, cause);
   if (!(root instanceof PyDict)) throw malformed("no dictionary");
-  const about = root.get("about");
-  if (typeof about !== "string") throw malformed("no about");
-  const { format, settings: before, negativeDistance, ...state } = JSON.parse(about);
-  if (format !== FORMAT) throw malformed(`format ${format}, expected ${FORMAT}`);
+  const { format: _, settings: before, negativeDistance, ...state } = parseAbout(root.get("about"), malformed);
   checkSettings(file, before, settings);
-  const tuples = root.get("tuples");
-  return {
-    state: { ...state, tuples: tuples instanceof TorchTensor ? tuplesOf(tuples, negativeDistance) : null },
-    weights: tensorsOf(root.get("state_dict"), malformed),
-    optimiser: {
-      step: Number(root.get("optimizer_step")),
-      moments: new Map(
-        dictOf(root.get("moments"), malformed).map(([name, values]) => [
-          name,
-          Object.fromEntries(
-            [...tensorsOf(values, malformed)].map(([key, tensor]) => [key, tensor.data as Float32Array]),
-          ),
-        ]),
+  const tuples = tuplesOf(root.get("tuples"), negativeDistance, images, malformed);
+  if (state.phase === "train" && !tuples) throw malformed("an epoch under way without tuples");
+  const step = root.get("optimizer_step");
+  if (typeof step !== "number" || !Number.isSafeInteger(step) || step < 0)
+    throw malformed("optimizer_step is no number of steps");
+  const moments = dictOf(root.get("moments"), malformed).map(
+    ([name, values]): [string, Record<string, Float32Array>] => [
+      name,
+      Object.fromEntries(
+        [...tensorsOf(values, malformed)].map(([key, t]) => [key, floatsOf(`${name} ${key}`, t, malformed)]),
       ),
-    },
+    ],
+  );
+  return {
+    state: { ...state, tuples },
+    weights: tensorsOf(root.get("state_dict"), malformed),
+    optimiser: { step, moments: new Map(moments) },
   };
 }
 
-function tuplesOf(tensor: TorchTensor, negativeDistance: number | null): EpochTuples {
-  const { shape, data } = tensor.toHost();
-  return { width: shape[1], images: data as Int32Array, negativeDistance };
+/** Makes sure that saved moments are those of these parameters. @throws FileFormatError naming what is not */
+export function checkMoments(file: string, { moments }: OptimiserState, parameters: readonly ParameterInfo[]): void {
+  const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]));
+  for (const [name, values] of moments) {
+    const shape = shapes.get(name);
+    if (!shape) throw notAState(file, `moments of ${name}, which is not trained`);
+    const expected = shape.reduce((n, d) => n * d, 1);
+    for (const [key, { length }] of Object.entries(values))
+      if (length !== expected) throw notAState(file, `${key} of ${name}: expected ${expected} values, got ${length}`);
+  }
 }
 
-function dictOf(value: PyValue | undefined, malformed: (what: string) => Error): [string, PyValue][] {
+type Malformed = (what: string, cause?: unknown) => FileFormatError;
+
+function notAState(file: string, what: string, cause?: unknown): FileFormatError {
+  const detail = `not a state of fire-gpu train (${what}); delete it to begin again`;
+  return new FileFormatError("MalformedFile", file, detail, { cause });
+}
+
+function tuplesOf(
+  tensor: PyValue | undefined,
+  negativeDistance: number | null,
+  images: number,
+  malformed: Malformed,
+): EpochTuples | null {
+  if (tensor === null || tensor === undefined) return null;
+  if (!(tensor instanceof TorchTensor)) throw malformed("tuples are no tensor");
+  const { shape, data } = tensor.toHost();
+  if (shape.length !== 2 || shape[1] < 2 || !(data instanceof Int32Array))
+    throw malformed(`tuples: expected int32 (tuples, images a tuple), got ${tensor.dtype} [${shape}]`);
+  if (data.some((i) => i < 0 || i >= images))
+    throw malformed(`tuples: an image that is not among the ${images} of the set`);
+  return { width: shape[1], images: data, negativeDistance };
+}
+
+function floatsOf(name: string, { data }: HostTensor, malformed: Malformed): Float32Array {
+  if (data instanceof Float32Array) return data;
+  throw malformed(`${name}: expected float32`);
+}
+
+function dictOf(value: PyValue | undefined, malformed: Malformed): [string, PyValue][] {
   if (!(value instanceof PyDict)) throw malformed("a dictionary is missing");
   return [...value] as [string, PyValue][];
 }
 
-function tensorsOf(value: PyValue | undefined, malformed: (what: string) => Error): Map<string, HostTensor> {
+function tensorsOf(value: PyValue | undefined, malformed: Malformed): Map<string, HostTensor> {
   return new Map(
     dictOf(value, malformed).map(([name, tensor]) => {
       if (!(tensor instanceof TorchTensor)) throw malformed(`${name} is no tensor`);

@@ -163,6 +163,17 @@ test("a file that is damaged, of another device, or of kernels there are not is 
   rejected(good.replace("driver 1.2.3", "driver 1.2.2"), /expected driver "driver 1\.2\.3"/);
   rejected(good.replace("Some Adapter", "Another"), /expected adapter "Some Adapter 3"/);
   rejected(good.replace('"registers"', '"subgroup32"'), /choices that this device does not have/);
+  const { sha256: seal, ...kept } = JSON.parse(good);
+  const other = { ...kept.choices, conv3x3: kept.choices.conv3x3 === "direct" ? "winograd" : "direct" };
+  rejected(JSON.stringify({ ...kept, choices: other, sha256: seal }), /does not have its recorded sha256/);
+  rejected(JSON.stringify({ ...kept, choices: other, sha257: seal }), /does not have its recorded sha256/);
+  const lines: string[] = [];
+  writeFileSync(file, JSON.stringify(kept));
+  assert.equal(
+    readChoices(gpu, (l) => lines.push(l), cache),
+    tuning.choices,
+  );
+  assert.match(lines.join("\n"), /without a checksum; used unverified/);
   writeFileSync(file, good);
   assert.equal(readChoices(gpu, fail, cache), tuning.choices);
 });
