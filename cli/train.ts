@@ -6,7 +6,7 @@ import { MOST_SKIPPED, RESNET_NAMES } from "../tasks/config/train-schema.js";
 import type { Yaml } from "../tasks/config/yaml.js";
 import { runDownloadUrl } from "../tasks/download.js";
 import { openWorkbench } from "../tasks/train/device-workbench.js";
-import type { Estimate, StageEstimate } from "../tasks/train/estimate.js";
+import type { Estimate, Measured, StageEstimate } from "../tasks/train/estimate.js";
 import { runTraining, type TrainResult } from "../tasks/train/run.js";
 import { EXIT_CODES } from "./failure.js";
 import { formatBytes, formatCount, formatSeconds, formatTable } from "./format.js";
@@ -137,5 +137,18 @@ function estimateText(e: Estimate, epochs: number): string {
     `one epoch ${formatSeconds(e.epochSeconds)}, ${epochs} epochs ${formatSeconds(e.totalSeconds)}, without validation`,
     `GPU memory ${formatBytes(e.deviceBytes)} for a tuple; ${formatBytes(e.miningBytes)} of memory for mining`,
     `disk: state ${formatBytes(e.stateBytes)}, and as much for each of two checkpoints`,
+    ...measuredText(e.measured),
   ].join("\n");
+}
+
+/** What the numbers rest on. */
+function measuredText({ seconds, images, sizes, fullSize, factor, lookedFor, missingStart }: Measured): string[] {
+  const what = `measured in ${formatSeconds(seconds)} by learning from ${images} photos at ${sizes.join(" and ")} pixels`;
+  const far = `; time and memory at ${fullSize} pixels follow from ${factor.toFixed(factor < 10 ? 1 : 0)} times as many pixels`;
+  const lines = [
+    `${what}${factor > 1.01 ? far : ", their full size"}; ${lookedFor} photos were looked for and are there`,
+  ];
+  if (missingStart)
+    lines.push(`first weights (${missingStart}) are not here yet: random ones were timed, training fetches them`);
+  return lines;
 }

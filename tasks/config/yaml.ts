@@ -19,7 +19,6 @@ export function isMap(value: unknown): value is YamlMap {
 const maxLength = 1 << 20;
 
 /**
-/**
  * Parses the YAML 1.1 text of an option; `1e-4` and `1.e-4` are both numbers.
  * @param where names the option in errors
  * @throws UsageError on a syntax error, a repeated key, a tag that is not plain data, or aliases that multiply or contain

@@ -27,6 +27,7 @@ export async function openWorkbench(choice: DeviceChoice, gpuId: number | null):
     async start({ kind, net, seed, runtime }, file, photos) {
       if (file !== null) return startState(kind, net, openCheckpoint(file), seed);
       const start = startState(kind, net, null, seed);
+      if (photos.length === 0) return start;
       const options = {
         architecture: net.architecture,
         skipLayer: net.skip_layer,

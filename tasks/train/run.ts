@@ -43,6 +43,9 @@ export interface TrainResult {
   readonly estimate: Estimate | null;
 }
 
+/** Photos that a dry run makes sure of: enough to notice a missing archive, few enough for a slow disk. */
+const LOOKED_FOR = 2000;
+
 /**
  * Trains. Writes `train.log`, `train_params.yml`, `metrics.jsonl`, `curves.html`, `<data set>_queries.pkl` and
  * `epochs/model_best.pth`, `epochs/model_epoch<N>.pth` into the experiment's folder, and `train_state.pth`, from which the
@@ -66,12 +69,12 @@ export async function runTraining(options: TrainOptions, tools: TrainTools): Pro
   }
   warnOfSmallImages(progress, params.training.dataset.imsize, "training.dataset.imsize");
   warnOfSmallImages(progress, settings.runtime.image_size, "model.runtime.image_size");
-  const set = await openTrainingSet(params.training.dataset, root);
+  const { lookedFor, ...set } = await openTrainingSet(params.training.dataset, root, dryRun ? LOOKED_FOR : undefined);
   const loader = new ImageLoader({ onNotice: (line) => progress.warn(line) });
   const bench = await tools.open(gpu_id);
   try {
     const parts = { settings, root, folder, set, bench, loader, signal };
-    if (dryRun) return { ...result, skipped: false, estimate: await estimate(parts, tools.download) };
+    if (dryRun) return { ...result, skipped: false, estimate: await estimate({ ...parts, progress, lookedFor }) };
     const unlock = lockFolder(folder);
     try {
       makeFolder(join(folder, "epochs"));

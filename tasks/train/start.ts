@@ -17,26 +17,39 @@ const TORCHVISION: Readonly<Record<string, string>> = {
   resnet152: "resnet152-b121ed2d.pth",
 };
 
+/** Where the file to begin from is or will be, and its address if it has one; no file: random weights. */
+export interface StartPlace {
+  readonly file: string | null;
+  readonly url: string | null;
+}
+
 /**
- * The file to begin from, fetched to `<data>/pretraining/` if it is a URL; null begins from random weights.
- * @throws MissingDataError when the file is not there; UsageError when torchvision has no such trunk, or an address has no
+ * Of `model.pretrained`: URLs are kept in `<data>/pretraining/`; null begins from random weights. Nothing is fetched.
+ * @throws MissingDataError when a file is not there; UsageError when torchvision has no such trunk, or an address has no
  *   usable name
  */
+export function whereStartIs(pretrained: string | boolean | null, architecture: string, root: string): StartPlace {
+  if (pretrained === null || pretrained === false) return { file: null, url: null };
+  const place = pretrained === true ? torchvisionUrl(architecture) : pretrained;
+  if (isAddress(place)) return { file: join(root, startPath(place)), url: place };
+  if (existsSync(place)) return { file: place, url: null };
+  throw new MissingDataError("ModelMissing", `${place}: no such file to begin from (model.pretrained)`);
+}
+
+function startPath(url: string): string {
+  return join("pretraining", fileNameOf(url));
+}
+
+/** The file to begin from, fetched if it is a URL; null begins from random weights. @throws as {@link whereStartIs} */
 export async function findStart(
   pretrained: string | boolean | null,
   architecture: string,
   root: string,
   download: Download,
 ): Promise<string | null> {
-  if (pretrained === null || pretrained === false) return null;
-  const place = pretrained === true ? torchvisionUrl(architecture) : pretrained;
-  if (!isAddress(place)) {
-    if (existsSync(place)) return place;
-    throw new MissingDataError("ModelMissing", `${place}: no such file to begin from (model.pretrained)`);
-  }
-  const path = join("pretraining", fileNameOf(place));
-  await download(place, path, root);
-  return join(root, path);
+  const { file, url } = whereStartIs(pretrained, architecture, root);
+  if (url !== null) await download(url, startPath(url), root);
+  return file;
 }
 
 function torchvisionUrl(architecture: string): string {

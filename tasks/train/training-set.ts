@@ -12,16 +12,20 @@ import { photoStates, wholePhotos } from "../evaluate/photos.js";
 /**
  * A public set by name, or the user's own `images`: a folder of rendered landmarks (it has a landmarks.json, which says
  * which views are pairs), a folder with a folder a landmark, or a CSV file. All photos must be there.
+ * @param most look for so many of the photos at most, spread over the set; default for all
  * @throws UsageError, MissingDataError, FileFormatError
  */
 export async function openTrainingSet(
   { name, mode, images }: TrainFireParams["training"]["dataset"],
   root: string,
-): Promise<TrainingSet> {
+  most = Number.POSITIVE_INFINITY,
+): Promise<TrainingSet & { readonly lookedFor: number }> {
   const set = readSet(name, mode, images, root);
   const hint = images === undefined ? getIt(set.name === "gl18" ? "gl18" : "train", root, "them") : "";
-  await photoStates(wholePhotos(set.images), set.name, hint);
-  return set;
+  const step = Math.ceil(set.images.length / most) || 1;
+  const looked = step === 1 ? set.images : set.images.filter((_, i) => i % step === 0);
+  await photoStates(wholePhotos(looked), set.name, hint);
+  return { ...set, lookedFor: looked.length };
 }
 
 function readSet(name: string, split: "train" | "val", images: string | undefined, root: string): TrainingSet {

@@ -22,7 +22,8 @@ export interface Workbench {
   /**
    * First weights: those of a checkpoint file, or random ones, whose batch norms (frozen in training) take their
    * statistics from some photos.
-   * @param file null for random weights @param photos none where there is a file
+   * @param file null for random weights @param photos none where there is a file, or where weights are only to be timed:
+   * random ones then have no statistics
    * @returns the state dict and which of its parts no file gave
    */
   start(settings: TrainSettings, file: string | null, photos: readonly RgbImage[]): Promise<FirstWeights>;

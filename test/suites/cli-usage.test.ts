@@ -101,6 +101,7 @@ test("odd values are refused with the option's name, what was expected and what 
     [[...extract, "--scales", "[1e9]"], /up to 64/],
     [[...extract, "--scales", "{a: 1}"], /'--scales/],
     [[...extract, "--scales", "[.inf]"], /'--scales/],
+    [[...extract, "--scales", "[*a]"], /'--scales/],
     [[...extract, "--features-num", "-1"], /'--features-num <n>' argument '-1'.*or "all"/],
     [[...extract, "--features-num", "99999999999999999999"], /'--features-num/],
     [[...extract, "--device", ""], /'--device <which>' argument '' .*an empty text/],
