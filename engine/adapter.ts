@@ -34,7 +34,7 @@ const FLAGS = [
 ];
 
 /** Subgroup matrices. */
-export const MATRIX_FEATURE = "chromium-experimental-subgroup-matrix";
+const MATRIX_FEATURE = "chromium-experimental-subgroup-matrix";
 
 const SOFTWARE = "software";
 
@@ -139,4 +139,31 @@ export function capabilitiesOf(adapter: GPUAdapter): Capabilities {
     maxInvocations: limits.maxComputeInvocationsPerWorkgroup,
     offsetAlignment: Math.max(16, limits.minStorageBufferOffsetAlignment),
   };
+}
+
+/** A device with all that kernels may use. @throws DeviceError (NO_DEVICE) when the driver refuses it */
+export async function requestGpu(adapter: GPUAdapter, caps: Capabilities): Promise<GPUDevice> {
+  const features: GPUFeatureName[] = [];
+  for (const f of ["subgroups", "shader-f16", "timestamp-query"] as GPUFeatureName[])
+    if (adapter.features.has(f)) features.push(f);
+  if (caps.matrixUnits) features.push(MATRIX_FEATURE as GPUFeatureName);
+  const limits = adapter.limits;
+  try {
+    return await adapter.requestDevice({
+      requiredFeatures: features,
+      requiredLimits: {
+        maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+        maxBufferSize: limits.maxBufferSize,
+        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+        maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+        maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+        maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+        minStorageBufferOffsetAlignment: caps.offsetAlignment,
+      },
+    });
+  } catch (cause) {
+    throw new DeviceError("NO_DEVICE", `engine: ${caps.name} refused a device — ${(cause as Error).message}`, {
+      cause,
+    });
+  }
 }

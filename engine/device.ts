@@ -2,13 +2,16 @@
  * @file The device: memory, uploads, dispatches, read-backs, scopes and plans. Everything above works through this class
  * and sees capabilities, never Dawn.
  */
-import { DeviceError } from "../base/errors.js";
-import { type Capabilities, capabilitiesOf, chooseAdapter, MATRIX_FEATURE } from "./adapter.js";
+import type { DeviceError } from "../base/errors.js";
+import { type Capabilities, capabilitiesOf, chooseAdapter, requestGpu } from "./adapter.js";
 import { settled } from "./dawn.js";
-import { type Block, type BlockKind, MemoryPool, mib, sizeClass } from "./memory.js";
+import { Faults } from "./faults.js";
+import { type Block, type BlockKind, MemoryPool, sizeClass } from "./memory.js";
+import { Count, MemoryLimit, OverLimit } from "./memory-limit.js";
 import { PipelineCache } from "./pipelines.js";
 import { Plan, PlanCache } from "./plan.js";
 import { type ProfileRow, Profiler } from "./profiler.js";
+import { type HostData, ReadBack } from "./read-back.js";
 import { type Dispatch, Recorder } from "./recorder.js";
 import { requireSound, roundsToNearest, type SelfCheckRow, selfCheck } from "./self-check.js";
 import { type GpuType, Tensor } from "./tensor.js";
@@ -34,30 +37,7 @@ export interface DeviceOptions {
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   const adapter = await chooseAdapter(options.select ?? process.env.FIRE_GPU_DEVICE);
   const caps = capabilitiesOf(adapter);
-  const features: GPUFeatureName[] = [];
-  for (const f of ["subgroups", "shader-f16", "timestamp-query"] as GPUFeatureName[])
-    if (adapter.features.has(f)) features.push(f);
-  if (caps.matrixUnits) features.push(MATRIX_FEATURE as GPUFeatureName);
-  const limits = adapter.limits;
-  let gpu: GPUDevice;
-  try {
-    gpu = await adapter.requestDevice({
-      requiredFeatures: features,
-      requiredLimits: {
-        maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-        maxBufferSize: limits.maxBufferSize,
-        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
-        maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
-        maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
-        maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
-        minStorageBufferOffsetAlignment: caps.offsetAlignment,
-      },
-    });
-  } catch (cause) {
-    throw new DeviceError("NO_DEVICE", `engine: ${caps.name} refused a device — ${(cause as Error).message}`, {
-      cause,
-    });
-  }
+  const gpu = await requestGpu(adapter, caps);
   const checks = await selfCheck(gpu, caps);
   requireSound(checks, caps.name);
   const maxBinding = Math.min(caps.maxBinding, options.maxBinding ?? caps.maxBinding);
@@ -69,18 +49,22 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
 export class Device {
   readonly memory: MemoryPool;
   readonly plans: PlanCache;
-  /** Bytes of GPU memory to hold at most. */
-  readonly budget: number;
+  /** Of memory to hold. */
+  readonly limit: MemoryLimit;
   private readonly scratch: MemoryPool;
   private readonly pipelines: PipelineCache;
   private readonly recorder: Recorder;
   private readonly profiler: Profiler | undefined;
   private readonly scopes: Set<Tensor>[] = [];
-  private readonly staging: GPUBuffer[] = [];
+  private readonly faults: Faults;
+  private readonly readBack: ReadBack;
+  /** Set while a plan is built: data that live as long as the plan. */
   private constants: Tensor[] | undefined;
+  private capturing = false;
+  private counting: Count | undefined;
+  /** Forms made since the last call that waited: if that work fails, they hold nothing good. */
+  private freshForms: { source: Tensor; form: string }[] = [];
   private zeroBlock: Block | undefined;
-  private failure: DeviceError | undefined;
-  private closed = false;
   private kernels: Choices;
   private chosenPrecision: Precision;
   private planned = false;
@@ -95,32 +79,27 @@ export class Device {
   ) {
     this.kernels = choicesByCapability(caps);
     this.chosenPrecision = options.precision ?? "f32";
-    this.budget = options.memory ?? Number.POSITIVE_INFINITY;
-    this.memory = new MemoryPool(gpu, caps.maxBuffer, this.budget);
-    this.scratch = new MemoryPool(gpu, caps.maxBuffer, Number.POSITIVE_INFINITY);
     this.pipelines = new PipelineCache(gpu);
     this.recorder = new Recorder(gpu, this.pipelines);
+    this.limit = new MemoryLimit(options.memory ?? Number.POSITIVE_INFINITY, {
+      held: () => this.heldBytes,
+      trim: () => this.memory.trim(),
+      // not while blocks belong to the plan that is being built
+      releasePlans: () => this.capturing || this.releasePlans(),
+    });
+    const hooks = {
+      beforeCreate: (bytes: number, label: string) => this.limit.makeRoom(bytes, label),
+      beforeDestroy: () => {
+        this.recorder.submit();
+        this.recorder.dropGroups();
+      },
+    };
+    this.memory = new MemoryPool(gpu, caps.maxBuffer, hooks);
+    this.scratch = new MemoryPool(gpu, caps.maxBuffer, hooks);
     this.plans = new PlanCache();
+    this.readBack = new ReadBack(gpu);
     if (options.profile && caps.timestamps) this.recorder.profiler = this.profiler = new Profiler(gpu);
-    for (const pool of [this.memory, this.scratch]) pool.onDestroy = () => this.recorder.dropGroups();
-    gpu.addEventListener("uncapturederror", (event) => {
-      event.preventDefault();
-      const e = (event as GPUUncapturedErrorEvent).error;
-      const memory = e.constructor.name === "GPUOutOfMemoryError";
-      this.failure ??= memory
-        ? new DeviceError(
-            "OUT_OF_MEMORY",
-            `engine: ${caps.name} is out of memory with ${mib(this.heldBytes)} held — use smaller images, or --memory`,
-          )
-        : new DeviceError("VALIDATION", `engine: ${e.message}`);
-    });
-    gpu.lost.then((info) => {
-      if (!this.closed)
-        this.failure = new DeviceError(
-          "DEVICE_LOST",
-          `engine: ${caps.name} was lost (${info.message}) — run the command again; finished work is kept`,
-        );
-    });
+    this.faults = new Faults(gpu, caps.name, () => this.heldBytes);
   }
 
   /** Most bytes one binding may have; larger tensors are worked on in windows. */
@@ -171,6 +150,11 @@ export class Device {
     return this.memory.liveBytes;
   }
 
+  /** Bytes that may still be used under the limit; Infinity without one. Work that can be split takes a part of it. */
+  get room(): number {
+    return Math.max(0, this.limit.bytes - this.liveBytes);
+  }
+
   /** Bytes of GPU memory the process holds, free blocks included. */
   get heldBytes(): number {
     return this.memory.heldBytes + this.scratch.heldBytes;
@@ -191,15 +175,14 @@ export class Device {
 
   /** An uninitialised tensor; it belongs to the innermost scope. */
   empty(shape: readonly number[], dtype: GpuType = "f32", label = "tensor"): Tensor {
-    const pool = this.recorderCaptures ? this.scratch : this.memory;
-    return this.adopt(pool, shape, dtype, label);
+    return this.adopt(this.recorderCaptures ? "scratch" : "memory", shape, dtype, label);
   }
 
   /** A tensor with data. While work is recorded but not sent, that work is sent first, so order is kept. */
   upload(data: Float32Array | Uint32Array | Uint8Array, shape: readonly number[], label = "upload"): Tensor {
     const dtype: GpuType = data instanceof Float32Array ? "f32" : data instanceof Uint32Array ? "u32" : "u8";
     // a plan's scratch blocks are overwritten at each replay, so data uploaded while one is built live in the main pool
-    const tensor = this.adopt(this.memory, shape, dtype, label, this.constants);
+    const tensor = this.adopt("memory", shape, dtype, label, this.constants);
     if (tensor.elements !== data.length)
       throw new Error(`engine: upload ${label} — expected ${tensor.elements} values, got ${data.length}`);
     this.write(tensor, data);
@@ -208,15 +191,9 @@ export class Device {
 
   /** Overwrites a tensor's data from byte `offset` (a multiple of 4) on, in order with the work around it. */
   write(tensor: Tensor, data: Float32Array | Uint32Array | Uint8Array, offset = 0): void {
+    if (this.counting) return;
     if (!this.recorderCaptures) this.recorder.submit();
-    let bytes: Uint8Array<ArrayBufferLike> = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    // Dawn wants multiples of four bytes, and refuses views of shared memory
-    if (bytes.length % 4 || data.buffer instanceof SharedArrayBuffer) {
-      const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
-      padded.set(bytes);
-      bytes = padded;
-    }
-    this.gpu.queue.writeBuffer(tensor.buffer, tensor.begin + offset, bytes as Uint8Array<ArrayBuffer>);
+    this.gpu.queue.writeBuffer(tensor.buffer, tensor.begin + offset, writable(data));
   }
 
   /** `count` zeros, shared by all who need them; not to be freed or written. */
@@ -237,16 +214,19 @@ export class Device {
   derived(source: Tensor, form: string, make: () => Tensor): Tensor {
     const known = source.forms.get(form);
     if (known) return known;
-    if (source.base.ofPlan) {
-      const made = this.keep(this.scope(make));
-      source.forms.set(form, made);
-      return made;
-    }
+    const counted = this.counting?.formOf(source, form);
+    if (counted) return counted;
     const { constants } = this;
-    this.constants = undefined;
+    if (!source.base.ofPlan) this.constants = undefined;
     try {
-      const made = this.recorder.outsideCapture(() => this.keep(this.scope(make)));
-      source.forms.set(form, made);
+      const made = source.base.ofPlan
+        ? this.keep(this.scope(make))
+        : this.recorder.outsideCapture(() => this.keep(this.scope(make)));
+      if (this.counting) this.counting.keepForm(source, form, made);
+      else {
+        source.forms.set(form, made);
+        this.freshForms.push({ source, form });
+      }
       return made;
     } finally {
       this.constants = constants;
@@ -263,9 +243,9 @@ export class Device {
    * @param source of 32-bit values, whole vec4s, at most SHEET_BYTES
    */
   toSheet(source: Tensor): Tensor {
-    const pool = this.recorderCaptures ? this.scratch : this.memory;
+    const pool = this.recorderCaptures ? "scratch" : "memory";
     const sheet = this.adopt(pool, source.shape, "f32", source.label, undefined, "sheet");
-    this.recorder.fill(source, sheet);
+    if (!this.counting) this.recorder.fill(source, sheet);
     return sheet;
   }
 
@@ -275,8 +255,8 @@ export class Device {
   }
 
   dispatch(d: Dispatch): void {
-    if (this.failure) throw this.failure;
-    this.recorder.dispatch(d);
+    this.faults.requireUsable();
+    if (!this.counting) this.recorder.dispatch(d);
   }
 
   /** Runs `body`; tensors it made are freed at its end, except those it returns (they go to the outer scope). */
@@ -302,16 +282,9 @@ export class Device {
   }
 
   /** Reads tensors back, in order, as the typed array of their element type. Waits for all recorded work. */
-  async read(...tensors: readonly Tensor[]): Promise<(Float32Array | Uint32Array | Uint8Array)[]> {
-    const total = tensors.reduce((n, t) => n + t.bytes, 0);
-    const buffer = this.takeStaging(total);
-    let at = 0;
-    for (const t of tensors) {
-      this.recorder.copy(t, buffer, at);
-      at += t.bytes;
-    }
-    this.recorder.submit();
-    return await this.readStaging(buffer, tensors, total);
+  async read(...tensors: readonly Tensor[]): Promise<HostData[]> {
+    this.faults.requireUsable();
+    return await this.receive(tensors);
   }
 
   /** Reads one float tensor. */
@@ -326,21 +299,105 @@ export class Device {
 
   /** Sends recorded work and waits until the device has done it. */
   async finish(): Promise<void> {
+    this.faults.requireUsable();
     this.recorder.submit();
+    const settle = this.collect();
     await settled(this.gpu.queue.onSubmittedWorkDone());
-    await this.check();
+    await settle();
   }
 
   /**
    * Records `build` once as a plan that can be run again and again with other input data. Inside, `input` declares the
-   * data to be given at each run; `build` returns the tensors to be read back.
+   * data to be given at each run; `build` returns the tensors to be read back. Near a limit of memory it runs again.
+   * @param what the plan is for, for the message
+   * @throws DeviceError (MEMORY_LIMIT) telling how much is needed
    */
-  plan(build: (input: (shape: readonly number[], dtype: GpuType) => Tensor) => readonly Tensor[]): Plan {
+  plan(build: PlanBuilder, what = "this work"): Plan {
+    this.faults.requireUsable();
+    this.planned = true;
+    try {
+      return this.capture(build);
+    } catch (e) {
+      if (!(e instanceof OverLimit)) throw e;
+    }
+    // what other plans share is in the way
+    this.releasePlans();
+    try {
+      return this.capture(build);
+    } catch (e) {
+      if (!(e instanceof OverLimit)) throw e;
+    }
+    throw this.limitFor(what, () => {
+      this.constants = [];
+      try {
+        build((shape, dtype) => this.empty(shape, dtype, "input"));
+      } finally {
+        this.constants = undefined;
+      }
+    });
+  }
+
+  /** Goes through `body`, which did not fit the limit, without a device, and tells how much it needs. */
+  limitFor(what: string, body: () => void): OverLimit {
+    const count = new Count(this.gpu, this.caps.maxBuffer, this.memory.liveBytes);
+    this.counting = count;
+    try {
+      this.scope(() => {
+        body();
+        return undefined;
+      });
+    } finally {
+      this.counting = undefined;
+    }
+    return new OverLimit(this.limit.bytes, what, count.most, false);
+  }
+
+  /** Forgets all plans and destroys the memory that they shared. */
+  releasePlans(): void {
+    this.plans.clear();
+    this.scratch.trim();
+  }
+
+  /** For plans: encodes the steps, copies the outputs out and sends everything; resolves with the outputs' data. */
+  async replay(plan: Plan, data: readonly HostData[]): Promise<HostData[]> {
+    this.faults.requireUsable();
+    for (const [i, { elements, shape }] of plan.inputs.entries())
+      if (data[i]?.length !== elements)
+        throw new Error(`engine: input ${i} of a plan — expected [${shape}], got ${data[i]?.length} values`);
+    data.forEach((d, i) => {
+      this.write(plan.inputs[i], d);
+    });
+    for (const step of plan.steps) this.recorder.encode(step);
+    return await this.receive(plan.outputs);
+  }
+
+  /** Time by kernel since the last call; empty unless the device was opened with `profile`. */
+  async profile(): Promise<ProfileRow[]> {
+    if (!this.profiler) return [];
+    await this.finish();
+    await this.profiler.collect(settled);
+    return this.profiler.take();
+  }
+
+  /** Frees everything and closes the device. Later calls of whatever works on it throw UsageError (Closed). */
+  close(): void {
+    if (this.faults.closed) return;
+    this.releasePlans();
+    this.memory.trim();
+    this.faults.close();
+    this.readBack.close();
+    this.gpu.destroy();
+  }
+
+  private get recorderCaptures(): boolean {
+    return this.constants !== undefined;
+  }
+
+  private capture(build: PlanBuilder): Plan {
     const inputs: Tensor[] = [];
     let pinned: { inputs: Tensor[]; outputs: Tensor[] } = { inputs: [], outputs: [] };
-    if (this.heldBytes > this.budget) this.releasePlans();
-    this.planned = true;
     this.constants = [];
+    this.capturing = true;
     const owned = this.constants;
     try {
       const { steps, arena } = this.recorder.capture(() => {
@@ -361,116 +418,83 @@ export class Device {
       throw e;
     } finally {
       this.constants = undefined;
+      this.capturing = false;
     }
-  }
-
-  /** Forgets all plans and destroys the memory that they shared. */
-  releasePlans(): void {
-    this.recorder.submit();
-    this.plans.clear();
-    this.scratch.trim();
-  }
-
-  /** For plans: encodes the steps, copies the outputs out and sends everything; resolves with the outputs' data. */
-  async replay(
-    plan: Plan,
-    data: readonly (Float32Array | Uint32Array | Uint8Array)[],
-  ): Promise<(Float32Array | Uint32Array | Uint8Array)[]> {
-    if (this.failure) throw this.failure;
-    data.forEach((d, i) => {
-      this.write(plan.inputs[i], d);
-    });
-    for (const step of plan.steps) this.recorder.encode(step);
-    const total = plan.outputs.reduce((n, t) => n + t.bytes, 0);
-    const buffer = this.takeStaging(total);
-    let at = 0;
-    for (const t of plan.outputs) {
-      this.recorder.copy(t, buffer, at);
-      at += t.bytes;
-    }
-    this.recorder.submit();
-    return await this.readStaging(buffer, plan.outputs, total);
-  }
-
-  /** Time by kernel since the last call; empty unless the device was opened with `profile`. */
-  async profile(): Promise<ProfileRow[]> {
-    if (!this.profiler) return [];
-    await this.finish();
-    await this.profiler.collect(settled);
-    return this.profiler.take();
-  }
-
-  /** Frees everything and closes the device; to be called once, at the end. */
-  close(): void {
-    this.closed = true;
-    this.releasePlans();
-    for (const b of this.staging.splice(0)) b.destroy();
-    this.memory.trim();
-    this.gpu.destroy();
-  }
-
-  private get recorderCaptures(): boolean {
-    return this.constants !== undefined;
   }
 
   private adopt(
-    pool: MemoryPool,
+    place: "memory" | "scratch",
     shape: readonly number[],
     dtype: GpuType,
     label: string,
     owner?: Tensor[],
     kind?: BlockKind,
   ): Tensor {
+    this.faults.requireUsable();
+    const pool = (this.counting ?? { memory: this.memory, scratch: this.scratch })[place];
     const count = shape.reduce((n, d) => n * d, 1);
     const block = pool.take(dtype === "u8" ? count : count * 4, label, kind);
     const tensor = new Tensor(shape, dtype, block, { release: (_t: Tensor, b: Block) => pool.give(b) }, label);
-    tensor.ofPlan = pool === this.scratch;
+    tensor.ofPlan = place === "scratch";
+    this.counting?.made.add(tensor);
     if (owner) owner.push(tensor);
     else this.scopes.at(-1)?.add(tensor);
     return tensor;
   }
 
-  private takeStaging(bytes: number): GPUBuffer {
-    const i = this.staging.findIndex((b) => b.size >= bytes && b.size <= 4 * bytes + 65536);
-    if (i >= 0) return this.staging.splice(i, 1)[0];
-    return this.gpu.createBuffer({
-      size: Math.max(256, Math.ceil(bytes / 4) * 4),
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
-  }
-
-  private async readStaging(
-    buffer: GPUBuffer,
-    tensors: readonly Tensor[],
-    total: number,
-  ): Promise<(Float32Array | Uint32Array | Uint8Array)[]> {
-    await this.check();
-    if (total > 0) {
-      try {
-        await settled(buffer.mapAsync(GPUMapMode.READ, 0, total));
-      } catch (cause) {
-        await this.check();
-        throw new DeviceError("READ_BACK", `engine: reading ${mib(total)} back failed — ${(cause as Error).message}`, {
-          cause,
-        });
-      }
-    }
-    const bytes = total > 0 ? buffer.getMappedRange(0, total).slice(0) : new ArrayBuffer(0);
-    if (total > 0) buffer.unmap();
-    if (this.staging.length < 8 && !this.closed) this.staging.push(buffer);
-    else buffer.destroy();
-    await this.check();
+  /** Copies tensors out, sends everything and waits for it. */
+  private async receive(tensors: readonly Tensor[]): Promise<HostData[]> {
+    const buffer = this.readBack.take(tensors.reduce((n, t) => n + t.bytes, 0));
     let at = 0;
-    return tensors.map((t) => {
-      const begin = at;
+    for (const t of tensors) {
+      this.recorder.copy(t, buffer, at);
       at += t.bytes;
-      if (t.dtype === "u8") return new Uint8Array(bytes, begin, t.elements);
-      return t.dtype === "f32" ? new Float32Array(bytes, begin, t.elements) : new Uint32Array(bytes, begin, t.elements);
-    });
+    }
+    this.recorder.submit();
+    const settle = this.collect();
+    try {
+      await settle();
+      return await this.readBack.data(buffer, tensors);
+    } catch (error) {
+      buffer.destroy();
+      if ((error as DeviceError).code === "READ_BACK") await this.faults.throwIfLost();
+      throw error;
+    }
   }
 
-  private async check(): Promise<void> {
-    await this.pipelines.check();
-    if (this.failure) throw this.failure;
+  /**
+   * The errors of what was recorded since the last call of this, as a function that waits for them, cleans up after them
+   * and throws the first. What may have failed half-way (plans, forms, waiting blocks) is forgotten: the next call works.
+   */
+  private collect(): () => Promise<void> {
+    const found = Promise.all([this.pipelines.collect(), this.faults.collect()]);
+    const forms = this.freshForms;
+    this.freshForms = [];
+    return async () => {
+      const [shader, other] = await settled(found);
+      this.faults.requireUsable();
+      const error = shader ?? other;
+      if (!error) return;
+      for (const { source, form } of forms) {
+        if (source.base.freed) continue;
+        source.forms.get(form)?.free();
+        source.forms.delete(form);
+      }
+      this.releasePlans();
+      this.memory.trim();
+      throw error;
+    };
   }
 }
+
+/** Bytes as Dawn takes them: multiples of four, and no views of shared memory. */
+function writable(data: HostData): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (bytes.length % 4 === 0 && !(data.buffer instanceof SharedArrayBuffer)) return bytes as Uint8Array<ArrayBuffer>;
+  const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
+  padded.set(bytes);
+  return padded;
+}
+
+/** What `Device.plan` records. */
+type PlanBuilder = (input: (shape: readonly number[], dtype: GpuType) => Tensor) => readonly Tensor[];

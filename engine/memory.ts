@@ -22,6 +22,15 @@ export function sizeClass(bytes: number): number {
   return Math.ceil(least / step) * step;
 }
 
+/** What others do as blocks come and go. */
+export interface PoolHooks {
+  /** Before a block of so many bytes is made. @throws DeviceError when it must not be */
+  beforeCreate?(bytes: number, label: string): void;
+  afterTake?(): void;
+  /** Before free blocks are destroyed: recorded work that uses them is sent, bind groups that hold them are dropped. */
+  beforeDestroy?(): void;
+}
+
 export class MemoryPool {
   /**
    * Waiting blocks by size, the oldest last. It is the one that goes out next, whatever the order in which they came back:
@@ -35,14 +44,11 @@ export class MemoryPool {
   /** Bytes in all blocks of the pool, used or waiting. */
   heldBytes = 0;
   peakBytes = 0;
-  /** Called when a block is destroyed, so that bind groups that hold it are dropped. */
-  onDestroy: (block: Block) => void = () => {};
 
   constructor(
     private readonly device: GPUDevice,
     private readonly maxBuffer: number,
-    /** Bytes the pool may hold; free blocks are destroyed first when it is reached. */
-    readonly budget: number,
+    private readonly hooks: PoolHooks = {},
   ) {}
 
   /** A block of at least `bytes`. @throws DeviceError (OUT_OF_MEMORY) beyond the largest buffer of the device. */
@@ -55,11 +61,12 @@ export class MemoryPool {
       );
     const list = this.free.get(`${kind} ${size}`);
     const reused = list?.pop();
-    if (!reused && this.heldBytes + size > this.budget) this.trim();
+    if (!reused) this.hooks.beforeCreate?.(size, label);
     const block = reused ?? this.create(size, kind);
     this.liveBytes += size;
     this.liveBlocks++;
     this.peakBytes = Math.max(this.peakBytes, this.liveBytes);
+    this.hooks.afterTake?.();
     return block;
   }
 
@@ -73,19 +80,20 @@ export class MemoryPool {
     else this.free.set(key, [block]);
   }
 
-  /** Destroys all free blocks. */
+  /** Destroys all free blocks. Work that was recorded with them must be sent before: they are out of its reach then. */
   trim(): void {
+    if (this.free.size === 0) return;
+    this.hooks.beforeDestroy?.();
     for (const list of this.free.values()) {
       for (const block of list) {
         this.heldBytes -= block.bytes;
-        this.onDestroy(block);
         block.store.destroy();
       }
     }
     this.free.clear();
   }
 
-  private create(bytes: number, kind: BlockKind): Block {
+  protected create(bytes: number, kind: BlockKind): Block {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     this.heldBytes += bytes;
     const { device } = this;

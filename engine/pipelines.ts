@@ -15,8 +15,8 @@ export const SLOT = 256;
 export class PipelineCache {
   private readonly kernels = new Map<string, Kernel>();
   private readonly layouts = new Map<string, GPUBindGroupLayout>();
-  private readonly pending: Promise<void>[] = [];
-  private failure: DeviceError | undefined;
+  private pending: Promise<DeviceError | undefined>[] = [];
+  private made = 0;
 
   constructor(private readonly device: GPUDevice) {}
 
@@ -26,7 +26,7 @@ export class PipelineCache {
 
   /**
    * The kernel of `shaders/<file>` with so many bindings to read, of which `sheets` has the bits of those in textures, then
-   * to write; compile errors surface at the next `check()` with the WGSL line under a caret. Every dispatch asks, so the key
+   * to write; compile errors surface at the next `collect()` with the WGSL line under a caret. Every dispatch asks, so the key
    * is put together in one go.
    */
   get(file: string, constants: Constants, reads: number, writes: number, sheets = 0): Kernel {
@@ -35,19 +35,20 @@ export class PipelineCache {
     key += `|${reads}|${writes}|${sheets}`;
     let kernel = this.kernels.get(key);
     if (!kernel) {
-      kernel = this.compile(file, constants, this.layoutOf(reads, writes, sheets));
+      kernel = this.compile(file, constants, this.layoutOf(reads, writes, sheets), key);
       this.kernels.set(key, kernel);
     }
     return kernel;
   }
 
-  /** Waits for outstanding compilations. @throws DeviceError (SHADER) for the first that failed. */
-  async check(): Promise<void> {
-    while (this.pending.length) await this.pending.pop();
-    if (this.failure) throw this.failure;
+  /** The error (SHADER) of the first compilation that failed since the last call of this, if one did. */
+  async collect(): Promise<DeviceError | undefined> {
+    const { pending } = this;
+    this.pending = [];
+    return (await Promise.all(pending)).find((e) => e !== undefined);
   }
 
-  private compile(file: string, constants: Constants, layout: GPUBindGroupLayout): Kernel {
+  private compile(file: string, constants: Constants, layout: GPUBindGroupLayout, key: string): Kernel {
     const variant = Object.entries(constants)
       .map(([k, v]) => `${k}=${v}`)
       .join(",");
@@ -62,11 +63,13 @@ export class PipelineCache {
     });
     this.pending.push(
       this.device.popErrorScope().then((error) => {
-        if (error)
-          this.failure ??= new DeviceError("SHADER", `engine: kernel ${label} does not compile — ${error.message}`);
+        if (!error) return undefined;
+        // whoever asks again is told again
+        this.kernels.delete(key);
+        return new DeviceError("SHADER", `engine: kernel ${label} does not compile — ${error.message}`);
       }),
     );
-    return { id: this.kernels.size, pipeline, layout, label };
+    return { id: this.made++, pipeline, layout, label };
   }
 
   private layoutOf(reads: number, writes: number, sheets: number): GPUBindGroupLayout {

@@ -201,6 +201,9 @@ export class Recorder {
     this.capturing = capture;
     try {
       build();
+    } catch (error) {
+      capture.arena.buffer.destroy();
+      throw error;
     } finally {
       this.capturing = undefined;
     }

@@ -90,17 +90,20 @@ export class Extractor {
     return this.device.plans.get(key, () => {
       const { width, height } = image;
       const [mean, std] = this.runtime.meanStd;
-      return this.device.plan((input) => {
-        const full =
-          image.data instanceof Float32Array
-            ? input([1, height, width, 4], "f32")
-            : run(this.device, normalise, [input([height * width * 3], "u8")], { height, width, mean, std });
-        const { rows, maps } = this.network.candidates(
-          scales.map((s) => () => rescale(this.device, full, s, this.network.convention)),
-        );
-        this.maps.set(key, maps);
-        return finish(rows);
-      });
+      return this.device.plan(
+        (input) => {
+          const full =
+            image.data instanceof Float32Array
+              ? input([1, height, width, 4], "f32")
+              : run(this.device, normalise, [input([height * width * 3], "u8")], { height, width, mean, std });
+          const { rows, maps } = this.network.candidates(
+            scales.map((s) => () => rescale(this.device, full, s, this.network.convention)),
+          );
+          this.maps.set(key, maps);
+          return finish(rows);
+        },
+        `a photo of ${width} × ${height} at scales ${scales.join(", ")}`,
+      );
     });
   }
 

@@ -79,7 +79,7 @@ export class InferenceStore implements WeightStore {
       throw new FileFormatError("NotFinite", this.source, `${conv}.weight with ${bn} folded in is beyond float32`);
     return {
       weights: this.packed(folded, oihw(O, I, kh, kw)),
-      bias: this.own(this.device.upload(bias, [bias.length], bn)),
+      bias: this.own(this.upload(bias, [bias.length], bn)),
     };
   }
 
@@ -95,7 +95,7 @@ export class InferenceStore implements WeightStore {
   }
 
   tensor(name: string, shape: readonly number[]): { readonly tensor: Tensor } {
-    return { tensor: this.own(this.device.upload(this.state.get(name, shape), shape, name)) };
+    return { tensor: this.own(this.upload(this.state.get(name, shape), shape, name)) };
   }
 
   rows(name: string, shape: readonly number[]): { readonly tensor: Tensor } {
@@ -111,14 +111,22 @@ export class InferenceStore implements WeightStore {
   private bias(name: string, count: number): Tensor {
     const padded = new Float32Array(pad4(count));
     padded.set(this.state.get(`${name}.bias`, [count]));
-    return this.own(this.device.upload(padded, [padded.length], name));
+    return this.own(this.upload(padded, [padded.length], name));
   }
 
   private packed(weight: Float32Array, attrs: PackAttrs): Tensor {
-    const raw = this.device.upload(weight, [weight.length], "weights");
-    const result = this.own(run(this.device, packPanels, [raw], attrs));
-    raw.free();
-    return result;
+    const { device } = this;
+    return device.limit.without(() => {
+      const raw = device.upload(weight, [weight.length], "weights");
+      const result = this.own(run(device, packPanels, [raw], attrs));
+      raw.free();
+      return result;
+    });
+  }
+
+  /** The first photo tells whether a limit of memory is too small: by then it is known how much else is needed. */
+  private upload(values: Float32Array, shape: readonly number[], name: string): Tensor {
+    return this.device.limit.without(() => this.device.upload(values, shape, name));
   }
 
   private own(tensor: Tensor): Tensor {

@@ -24,7 +24,8 @@ export async function aggregateOnDevice(
   checkAggregateInput(codebook, descriptors, words, images);
   const { dim } = codebook;
   const assignments = images.length ? words.length / images.length : 1;
-  const most = Math.floor(device.maxBinding / Math.max(pad4(dim), assignments * ROW_WORDS) / 4);
+  const largest = Math.min(device.maxBinding, device.room / 8);
+  const most = Math.floor(largest / Math.max(pad4(dim), assignments * ROW_WORDS) / 4);
   const parts: Promise<WordRows>[] = [];
   for (const [begin, end] of blocks(images, most)) {
     const own = descriptors.subarray(begin * dim, end * dim);
@@ -108,23 +109,26 @@ async function launch(
   const { dim, dim4 } = table;
   const count = plan.words.length;
   const length = binary ? codeLength(dim, true) : dim4 * 4;
-  const vectors = device.upload(padRows(descriptors, dim), [descriptors.length / dim, dim4 * 4], "descriptors");
-  const rows = device.upload(plan.rows, [count, ROW_WORDS], "rows");
-  const members = device.upload(plan.members, [plan.members.length], "members");
-  const codes = device.empty([count, length], binary ? "u32" : "f32", "codes");
-  for (const part of table.parts)
-    device.dispatch({
-      shader: "asmk/aggregate.wgsl",
-      constants: { CODE: binary ? 1 : 0 },
-      reads: [vectors, part.rows, rows, members],
-      writes: [codes],
-      params: [count, dim4, length, part.first, part.first + part.words],
-      groups: groupsFor(binary ? count * length : count),
-      label: `aggregate/${count}x${dim}`,
-      cost: { flops: 2 * members.elements * dim, bytes: 4 * (members.elements * dim + codes.elements) },
-    });
-  const reading = device.read(codes);
-  for (const t of [vectors, rows, members, codes]) t.free();
+  let reading!: ReturnType<Device["read"]>;
+  device.scope(() => {
+    const vectors = device.upload(padRows(descriptors, dim), [descriptors.length / dim, dim4 * 4], "descriptors");
+    const rows = device.upload(plan.rows, [count, ROW_WORDS], "rows");
+    const members = device.upload(plan.members, [plan.members.length], "members");
+    const codes = device.empty([count, length], binary ? "u32" : "f32", "codes");
+    for (const part of table.parts)
+      device.dispatch({
+        shader: "asmk/aggregate.wgsl",
+        constants: { CODE: binary ? 1 : 0 },
+        reads: [vectors, part.rows, rows, members],
+        writes: [codes],
+        params: [count, dim4, length, part.first, part.first + part.words],
+        groups: groupsFor(binary ? count * length : count),
+        label: `aggregate/${count}x${dim}`,
+        cost: { flops: 2 * members.elements * dim, bytes: 4 * (members.elements * dim + codes.elements) },
+      });
+    reading = device.read(codes);
+    return undefined;
+  });
   const [data] = (await reading) as (Float32Array | Uint32Array)[];
   return {
     dim,

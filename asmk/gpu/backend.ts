@@ -33,15 +33,17 @@ export class GpuBackend implements AsmkBackend {
   /** How words were decided so far, by quantise, encode and k-means: a cost that depends on the data. */
   readonly decided: Decided = { vectors: 0, refined: 0, searched: 0 };
   private readonly nearest: NearestOptions;
+  private readonly leave: () => void;
 
   constructor(
     private readonly device: Device,
     options: GpuBackendOptions = {},
   ) {
     this.name = `gpu (${device.caps.name})`;
-    const most = Number.isFinite(device.budget) ? device.budget / 2 : 2 ** 31;
+    const most = Number.isFinite(device.limit.bytes) ? device.limit.bytes / 2 : 2 ** 31;
     this.nearest = { variant: options.nearest, decided: this.decided };
     this.kept = new Kept(options.keptBytes ?? most);
+    this.leave = device.limit.addResident(() => this.kept.clear());
   }
 
   assigner(): Assigner {
@@ -85,6 +87,7 @@ export class GpuBackend implements AsmkBackend {
 
   destroy(): void {
     this.kept.clear();
+    this.leave();
   }
 
   private async wordsOf(table: WordTable, descriptors: Float32Array, m: number): Promise<Int32Array> {

@@ -85,11 +85,14 @@ export async function nearestWords(
   return { words, distances };
 }
 
-/** Vectors a block: group scores and vectors must each fit a binding. */
+/** Vectors a block: group scores and vectors must each fit a binding, and two blocks what a limit of memory leaves. */
 function blockRows(device: Device, table: WordTable): number {
   const scoreRow = (table.padded / GROUP) * 4;
+  const vectorRow = table.dim4 * 16;
   const scores = Math.min(device.maxBinding, SCORE_BYTES) / scoreRow;
-  return Math.max(1, Math.floor(Math.min(scores, device.maxBinding / (table.dim4 * 16))));
+  // vectors are in a texture too, and picks and distances beside them
+  const within = device.room / 4 / (scoreRow + 2 * vectorRow + 36 * (MOST_ASSIGNMENTS + SPARE_GROUPS));
+  return Math.max(1, Math.floor(Math.min(scores, device.maxBinding / vectorRow, within)));
 }
 
 /** Records and sends the work of one block; resolves with what was read back. */
@@ -104,31 +107,34 @@ async function launch(
   const rows = block.length / dim;
   const picks = m + SPARE_GROUPS;
   const groups = table.padded / GROUP;
-  const vectors = device.upload(padRows(block, dim), [rows, dim4 * 4], "vectors");
-  const best = device.empty([rows, groups], "f32", "group scores");
   const squares = squaredNorms(block, dim);
-  const lengths = device.upload(
-    Float32Array.from(squares, (s) => Math.sqrt(s) * (1 + 2 ** -21)),
-    [rows],
-    "lengths",
-  );
-  score(device, table, vectors, lengths, best, nearestTile(device, variant));
-  const picked = device.empty([rows, picks], "u32", "picked groups");
-  const last = device.empty([rows], "f32", "last score");
-  device.dispatch({
-    shader: "asmk/nearest_pick.wgsl",
-    constants: { PICK: picks, ...rowReduction(device) },
-    reads: [best],
-    writes: [picked, last],
-    params: [rows, groups / 4],
-    groups: rows,
-    label: `nearestPick/${rows}x${groups}>${picks}`,
-    cost: { flops: rows * groups, bytes: 4 * rows * groups },
+  let reading!: ReturnType<Device["read"]>;
+  device.scope(() => {
+    const vectors = device.upload(padRows(block, dim), [rows, dim4 * 4], "vectors");
+    const best = device.empty([rows, groups], "f32", "group scores");
+    const lengths = device.upload(
+      Float32Array.from(squares, (s) => Math.sqrt(s) * (1 + 2 ** -21)),
+      [rows],
+      "lengths",
+    );
+    score(device, table, vectors, lengths, best, nearestTile(device, variant));
+    const picked = device.empty([rows, picks], "u32", "picked groups");
+    const last = device.empty([rows], "f32", "last score");
+    device.dispatch({
+      shader: "asmk/nearest_pick.wgsl",
+      constants: { PICK: picks, ...rowReduction(device) },
+      reads: [best],
+      writes: [picked, last],
+      params: [rows, groups / 4],
+      groups: rows,
+      label: `nearestPick/${rows}x${groups}>${picks}`,
+      cost: { flops: rows * groups, bytes: 4 * rows * groups },
+    });
+    const distances = device.empty([rows, picks * GROUP], "f32", "distances");
+    measure(device, table, vectors, picked, distances);
+    reading = device.read(picked, last, distances);
+    return undefined;
   });
-  const distances = device.empty([rows, picks * GROUP], "f32", "distances");
-  measure(device, table, vectors, picked, distances);
-  const reading = device.read(picked, last, distances);
-  for (const t of [vectors, lengths, best, picked, last, distances]) t.free();
   const [pickedData, lastData, distanceData] = await reading;
   return {
     picks,

@@ -33,17 +33,19 @@ export class SegmentShards {
   readonly bytes: number;
   private readonly kept: readonly Shard[] | undefined;
   private readonly source: Segment | undefined;
+  private readonly most: number;
 
   constructor(
     private readonly device: Device,
     segment: Segment,
     private readonly codeLength: number,
     private readonly binary: boolean,
-    private readonly most: number,
+    most: number,
   ) {
     this.offsets = segment.offsets;
     this.bytes = deviceBytes(segment.images.length, codeLength, binary);
-    if (this.bytes <= most) this.kept = [...this.ranges(segment)].map((r) => this.upload(segment, ...r));
+    this.most = Math.min(most, device.room / 4);
+    if (this.bytes <= this.most) this.kept = [...this.ranges(segment)].map((r) => this.upload(segment, ...r));
     else this.source = segment;
   }
 

@@ -64,7 +64,7 @@ export class Voting {
   ) {
     this.norms = queries.map((q) => queryNorm(index, q));
     this.collectors = queries.map(() => new ScoreCollector(index.imageCount, options.topk));
-    const sumBytes = Math.min(device.maxBinding, SUM_BYTES);
+    const sumBytes = Math.max(SUM, Math.min(device.maxBinding, SUM_BYTES, device.room / 8));
     const widest = index.segments.reduce((n, s) => Math.max(n, s.endImage - s.firstImage), 1);
     this.mostImages = Math.min(widest, Math.floor(sumBytes / SUM));
     this.batches = this.makeBatches(queries, Math.floor(sumBytes / SUM / this.mostImages));
@@ -129,18 +129,21 @@ export class Voting {
     const { device, index } = this;
     // fresh zeros: blocks of the pool are not cleared
     const size = batch.queries.length * window.count * 2;
-    const sums = device.upload(new Uint32Array(size), [size], "sums");
-    const { software, subgroupSize } = device.caps;
-    const threads = software && subgroupSize > 0 ? subgroupSize : 64;
-    const tile = threads * (software ? 32 : 16);
-    const limits = { tile, mostPairs: MOST_PAIRS, mostPieces: Math.floor(device.maxBinding / 4 / PIECE_WORDS) };
-    shards.forEach((shard) => {
-      const range = [shard.begin, shard.end] as const;
-      for (const plan of votePlans(batch.queries, shards.offsets, range, index.idf, limits))
-        this.dispatch(plan, batch, window, shard, sums, { THREADS: threads, TILE: tile });
+    let reading!: ReturnType<Device["read"]>;
+    device.scope(() => {
+      const sums = device.upload(new Uint32Array(size), [size], "sums");
+      const { software, subgroupSize } = device.caps;
+      const threads = software && subgroupSize > 0 ? subgroupSize : 64;
+      const tile = threads * (software ? 32 : 16);
+      const limits = { tile, mostPairs: MOST_PAIRS, mostPieces: Math.floor(device.maxBinding / 4 / PIECE_WORDS) };
+      shards.forEach((shard) => {
+        const range = [shard.begin, shard.end] as const;
+        for (const plan of votePlans(batch.queries, shards.offsets, range, index.idf, limits))
+          this.dispatch(plan, batch, window, shard, sums, { THREADS: threads, TILE: tile });
+      });
+      reading = device.read(sums);
+      return undefined;
     });
-    const reading = device.read(sums);
-    sums.free();
     return reading.then(([data]) => data as Uint32Array);
   }
 

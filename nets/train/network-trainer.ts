@@ -8,6 +8,7 @@ import { requireFinite } from "../../base/finite.js";
 import type { ImageInput } from "../../base/image.js";
 import type { HostTensor } from "../../base/tensor.js";
 import type { Device } from "../../engine/device.js";
+import { OverLimit } from "../../engine/memory-limit.js";
 import { run } from "../../engine/op.js";
 import { normalise } from "../../engine/ops/normalise.js";
 import { type Gradients, Tape } from "../../engine/tape.js";
@@ -85,6 +86,9 @@ export class NetworkTrainer implements Trainer {
     try {
       tuple.backward();
       return tuple.loss;
+    } catch (error) {
+      tuple.free();
+      throw this.withNeed(error, images);
     } finally {
       tuple.free();
     }
@@ -128,7 +132,7 @@ export class NetworkTrainer implements Trainer {
       return { loss, backward, free };
     } catch (error) {
       free();
-      throw error;
+      throw this.withNeed(error, images);
     }
   }
 
@@ -225,6 +229,33 @@ export class NetworkTrainer implements Trainer {
       return undefined;
     });
     return { tape, outputs };
+  }
+
+  /** Where a limit of memory was too small for a tuple: how much is needed, found by going through it without a device. */
+  private withNeed(error: unknown, images: readonly ImageInput[]): unknown {
+    if (!(error instanceof OverLimit)) return error;
+    const { device, recompute, store } = this.parts;
+    this.clearGradients();
+    const what = `a tuple of ${images.length} images${recompute ? "" : " (less with training.recompute: true)"}`;
+    return device.limitFor(what, () => {
+      this.optimiser.reserve();
+      const gradients: Gradients = new Map();
+      const passes: Pass[] = [];
+      const back = ({ tape, outputs }: Pass) => {
+        tape.backward(
+          outputs.map((t) => [t, device.empty(t.shape)] as const),
+          gradients,
+        );
+        tape.free();
+      };
+      for (const batch of this.batches(images)) {
+        const pass = this.forward(batch.map((i) => images[i]));
+        if (recompute) back(pass);
+        else passes.push(pass);
+      }
+      for (const pass of passes) back(pass);
+      store.parameterGradients(gradients);
+    });
   }
 
   /** Gradients of the parameters, made from those of the leaves at the first call after a tuple. */

@@ -85,10 +85,18 @@ export class Optimiser {
           throw new Error(`optimiser: ${name} ${key} — expected ${p.count} values, got ${values.length}`);
         const padded = new Float32Array(p.tensor.elements);
         padded.set(values);
-        tensors[key] = this.device.keep(this.device.upload(padded, p.tensor.shape, key));
+        const { device } = this;
+        tensors[key] = device.limit.without(() => device.keep(device.upload(padded, p.tensor.shape, key)));
       }
       this.moments.set(name, tensors);
     }
+  }
+
+  /** Takes what moments will be made of, where memory is only counted: two of every parameter at most. */
+  reserve(): void {
+    if (this.moments.size > 0) return;
+    for (const { tensor } of this.parameters.values())
+      for (let i = 0; i < MOMENTS.adam.length; i++) this.device.empty(tensor.shape);
   }
 
   free(): void {
@@ -99,9 +107,9 @@ export class Optimiser {
   private momentsOf(p: Parameter, kind: OptimiserOptions["kind"]): Record<string, Tensor> {
     let tensors = this.moments.get(p.name);
     if (!tensors) {
-      const zero = () =>
-        this.device.keep(this.device.upload(new Float32Array(p.tensor.elements), p.tensor.shape, "moment"));
-      tensors = Object.fromEntries(MOMENTS[kind].map((k) => [k, zero()]));
+      const { device } = this;
+      const zero = () => device.keep(device.upload(new Float32Array(p.tensor.elements), p.tensor.shape, "moment"));
+      tensors = device.limit.without(() => Object.fromEntries(MOMENTS[kind].map((k) => [k, zero()])));
       this.moments.set(p.name, tensors);
     }
     return tensors;

@@ -111,7 +111,10 @@ export class TrainingStore implements WeightStore {
     shared.tape?.free();
     shared.tape = new Tape(this.device);
     for (const p of shared.parameters.values()) shared.tape.watch(p.tensor);
-    for (const recipe of shared.recipes) recipe(shared.tape);
+    const { tape } = shared;
+    this.device.limit.without(() => {
+      for (const recipe of shared.recipes) recipe(tape);
+    });
   }
 
   /** Asks a tape for the gradients of all weights. */
@@ -157,7 +160,7 @@ export class TrainingStore implements WeightStore {
     const values = this.state.get(name, shape);
     const data = padded && padded > values.length ? new Float32Array(padded) : values;
     if (data !== values) data.set(values);
-    const tensor = this.device.keep(this.device.upload(data, padded ? [padded] : shape, this.prefix + name));
+    const tensor = this.upload(data, padded ? [padded] : shape, this.prefix + name);
     this.shared.parameters.set(this.prefix + name, { name: this.prefix + name, shape, count: values.length, tensor });
     return tensor;
   }
@@ -173,9 +176,15 @@ export class TrainingStore implements WeightStore {
   }
 
   private constant(data: Float32Array): Tensor {
-    const tensor = this.device.keep(this.device.upload(data, [data.length], "constant"));
+    const tensor = this.upload(data, [data.length], "constant");
     this.shared.constants.push(tensor);
     return tensor;
+  }
+
+  /** The first tuple tells whether a limit of memory is too small: by then it is known how much else is needed. */
+  private upload(data: Float32Array, shape: readonly number[], name: string): Tensor {
+    const { device } = this;
+    return device.limit.without(() => device.keep(device.upload(data, shape, name)));
   }
 
   /** A packed pair that `recipe` fills at every `prepare`; its tensors are leaves (`biasIsLeaf`: the bias already is one). */
