@@ -1,4 +1,7 @@
 /** @file A limit of device memory: work within it gives the same results, and what does not fit says how much it needs. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Asmk } from "../../asmk/asmk.js";
@@ -9,15 +12,16 @@ import { DeviceError } from "../../base/errors.js";
 import { type Device, openDevice } from "../../engine/device.js";
 import { accumulate } from "../../engine/ops/accumulate.js";
 import { loadNetwork } from "../../nets/load.js";
-import { parseNetParams } from "../../nets/params.js";
 import { fireTrainer } from "../../nets/train/fire-trainer.js";
-import { openCheckpoint } from "../../nets/weights/checkpoint.js";
-import { demoCheckpoint } from "../../tasks/demo/demo.js";
-import { generatedPhoto } from "../support/generated-network.js";
+import { generatedPhoto, generatedState, netParams, writeNetwork } from "../support/generated-network.js";
 import { randomValues } from "../support/random-rows.js";
 
 const test = suite("memory-limit");
 const MIB = 2 ** 20;
+const params = netParams({ lit: { T: 2, N: 8, dim: 64 } });
+const folder = mkdtempSync(join(tmpdir(), "fire-gpu-limit-"));
+const file = writeNetwork(folder, "fire", "fire", params);
+test.after(() => rmSync(folder, { recursive: true }));
 const OPTIONS = { scales: [1.414, 1], featuresNum: 20 };
 const photos = [generatedPhoto(96, 64), generatedPhoto(64, 80, 2)];
 
@@ -33,7 +37,7 @@ async function within<T>(memory: number | undefined, body: (device: Device) => P
 
 /** All photos, one after the other and again. */
 async function describe(device: Device) {
-  const network = loadNetwork(device, demoCheckpoint());
+  const network = loadNetwork(device, file);
   const all = [];
   for (const photo of [...photos, ...photos]) all.push(await network.extractLocal(photo, OPTIONS));
   assert.ok(device.heldBytes <= device.limit.bytes, `${device.heldBytes} bytes held`);
@@ -57,7 +61,7 @@ async function neededBy(work: Promise<unknown>): Promise<number> {
 test("a limit below the need says the need, whichever it is; with that the results are those without a limit", async () => {
   const free = await within(undefined, describe);
   let needed = 0;
-  for (const mib of [1, 40]) {
+  for (const mib of [1, 9]) {
     const told = await neededBy(within(mib * MIB, describe));
     assert.ok(told > mib, `${told} MiB needed, ${mib} allowed`);
     needed = Math.max(needed, told);
@@ -103,11 +107,10 @@ test("codebooks, words and searches are the same in pieces that fit a limit", as
 });
 
 test("a step of training tells what it needs, and works with that", async () => {
-  const { stateDict, netParams } = openCheckpoint(demoCheckpoint());
-  const params = parseNetParams(netParams!, "demo");
+  const stateDict = generatedState("fire", params);
   const step = async (device: Device) => {
     const options = { superfeature: { margin: 1.1, weight: 0.02 }, attention: { weight: 0.1 } };
-    const trainer = fireTrainer(device, stateDict, params, "demo", options);
+    const trainer = fireTrainer(device, stateDict, params, "generated", options);
     const { total } = await trainer.accumulate([photos[0], photos[0], photos[1]]);
     const adam = { kind: "adam", beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 } as const;
     const rates = { features: 1e-4, lit: 1e-4, dim_reduction: 0 };
@@ -116,8 +119,8 @@ test("a step of training tells what it needs, and works with that", async () => 
     return total;
   };
   const free = await within(undefined, step);
-  const needed = await neededBy(within(20 * MIB, step));
-  assert.ok(needed > 60, `${needed} MiB`);
+  const needed = await neededBy(within(12 * MIB, step));
+  assert.ok(needed > 15, `${needed} MiB`);
   assert.is(await within(needed * MIB, step), free);
 });
 
