@@ -76,7 +76,8 @@ function retryAfter(value: string | undefined): number {
   return ms > 0 ? ms : 0;
 }
 
-function redirect(from: URL, location: string): URL {
+/** Where a redirect leads. @throws HttpError for what is no web address, and for the way from https to plain http */
+export function redirect(from: URL, location: string): URL {
   let to: URL;
   try {
     to = new URL(location, from);

@@ -10,6 +10,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FireGpuError } from "../../base/errors.js";
 import { fetchFile } from "../../data/download/fetch-file.js";
+import { redirect } from "../../data/download/http.js";
 import { complaint, noise } from "../support/download-server.js";
 import { type RawHandler, type RawRequest, RawServer } from "../support/raw-server.js";
 
@@ -383,6 +384,19 @@ test("a server that asks to wait a second is waited for", async () => {
   const begin = performance.now();
   await fetchFile([`${server.base}/a`], join(folder, "waited"), options);
   assert.ok(performance.now() - begin > 900);
+});
+
+test("a redirect is followed to the web only, and never from https to plain http", () => {
+  const from = new URL("https://host/a/b");
+  assert.is(redirect(from, "../c").href, "https://host/c");
+  assert.is(redirect(new URL("http://host/a"), "https://host/a").href, "https://host/a");
+  assert.is(redirect(new URL("http://host/a"), "//other/a").href, "http://other/a");
+  for (const location of ["http://host/a", "file:///a", "ftp://host/a", "javascript:0", "http://["])
+    assert.throws(
+      () => redirect(from, location),
+      (e: Error) => e instanceof FireGpuError,
+      location,
+    );
 });
 
 test("servers that are not there are named with what to do", async () => {
