@@ -9,14 +9,17 @@ Examples:
   fire-gpu inspect fire.pth              what network it is, its parameters and scores
   fire-gpu inspect fire.pth --tensors    and every tensor
   fire-gpu inspect codebook.pkl --json
+  fire-gpu inspect gnd.json              counts, protocol, boxes, and what looks odd
 Nothing in a file is ever executed; a damaged or hostile one is refused (exit code 3).
 ${EXIT_CODES}`;
 
 /** The command, for the program to add. */
 export function inspectCommand(): Command {
   return new Command("inspect")
-    .summary("tell what a checkpoint, codebook, index or ground truth holds")
-    .description("Look into a file (.pth, .pkl, .safetensors, index) without loading its weights.")
+    .summary("tell what a checkpoint, index, ground truth, result or list holds")
+    .description(
+      "Look into a file without loading weights: .pth, .pkl, .safetensors, index; gnd and results (.json), lists, CSV, YAML.",
+    )
     .argument("<file>", "file to look into; its format is told by its content")
     .option("--tensors", "list every tensor")
     .option("--json", "print everything as JSON")
@@ -41,7 +44,7 @@ function inspectionText(found: Inspection, tensors: boolean): string {
     ["parameters", found.parameters ? formatCount(found.parameters) : null],
     ["tensors", found.tensors.length || null],
     ["optimizer", found.hasOptimizer ? "yes" : null],
-    ["meta", compact(found.meta)],
+    ...metaFacts(found),
     ["net_params", compact(found.netParams)],
     ["scores", compact(found.scores)],
   ];
@@ -56,6 +59,17 @@ function inspectionText(found: Inspection, tensors: boolean): string {
     lines.push("", formatTable([["tensor", "type", "shape", "size"], ...rows]));
   }
   return lines.join("\n");
+}
+
+/** What a checkpoint says of itself stays as it is; facts of other files have a line each. */
+function metaFacts({ meta, kind, format }: Inspection): [string, string | number | null][] {
+  const isFacts = kind === "ground truth" || ["json", "yaml", "csv", "text", "record log"].includes(format);
+  if (!isFacts || typeof meta !== "object" || meta === null) return [["meta", compact(meta)]];
+  return Object.entries(meta).flatMap(([name, value]): [string, string | number | null][] => {
+    const said = Array.isArray(value) ? value : [value];
+    const label = name === "warnings" ? "warning" : name.replaceAll("_", " ");
+    return said.map((one) => [label, typeof one === "object" ? compact(one) : String(one)]);
+  });
 }
 
 function compact(value: unknown): string | null {

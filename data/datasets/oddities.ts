@@ -18,7 +18,7 @@ export interface JudgedNames {
 export function judgementWarnings({ records }: Judgements, { file, queries, images }: JudgedNames): string[] {
   const found = new Map<string, string[]>();
   const add = (what: string, query: number, image?: number) => {
-    const name = image === undefined ? queries[query] : `${queries[query]} with ${images[image]}`;
+    const name = image === undefined ? queries[query] : `${queries[query]} with ${images[image] ?? `image ${image}`}`;
     found.set(what, [...(found.get(what) ?? []), name]);
   };
   for (const [q, record] of records.entries()) {

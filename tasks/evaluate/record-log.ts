@@ -217,6 +217,39 @@ function shardHeader(fingerprint: Buffer, number: number): Buffer {
   return header;
 }
 
+/** What a shard says of itself; `rest` are bytes after its last whole record. */
+export interface ShardSummary {
+  readonly fingerprint: string;
+  readonly number: number;
+  readonly records: number;
+  readonly rest: number;
+}
+
+/** Looks into one shard file without touching it; null when it is none. @throws as readRegular */
+export async function describeShard(file: string): Promise<ShardSummary | null> {
+  const { handle, stats } = await openRegularAsync(file);
+  let header = Buffer.alloc(HEADER);
+  let first = 0;
+  try {
+    header = header.subarray(0, await readUpTo(handle, header, file, 0));
+    const index = Buffer.alloc(4);
+    if ((await readUpTo(handle, index, file, HEADER)) === 4) first = index.readUInt32LE(0);
+  } finally {
+    await handle.close();
+  }
+  if (header.length < HEADER || !header.subarray(0, MAGIC.length).equals(MAGIC)) return null;
+  const fingerprint = Buffer.from(header.subarray(MAGIC.length, MAGIC.length + 32));
+  const number = header.readUInt32LE(MAGIC.length + 32);
+  const shard = await scan(file, fingerprint, number, first);
+  if (typeof shard === "string") return null;
+  return {
+    fingerprint: fingerprint.toString("hex"),
+    number,
+    records: shard.offsets.length,
+    rest: stats.size - shard.end,
+  };
+}
+
 /**
  * Finds the records of a shard by walking from header to header.
  * @returns "begun" when a kill left less than its header, "odd" when it is no shard of this log

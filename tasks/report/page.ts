@@ -53,6 +53,7 @@ figure { margin: 0; } figcaption { font-size: .8rem; overflow-wrap: anywhere; }
   body { margin: 1rem auto; padding: 0 .75rem; }
   .query { grid-template-columns: minmax(0, 1fr); } .query > figure { max-width: 60%; }
   .hits { grid-template-columns: repeat(auto-fill, minmax(6.5rem, 1fr)); }
+  td, th { padding: .15rem .45rem; }
   .legend { position: sticky; top: 0; background: Canvas; padding: .3rem 0; z-index: 1; font-size: .8rem; }
 }
 `;
