@@ -1,7 +1,7 @@
 /** @file `fire-gpu demo`. */
 import { relative } from "node:path";
 import { Command } from "commander";
-import { runDemo } from "../tasks/demo/demo.js";
+import { type DemoResult, runDemo } from "../tasks/demo/demo.js";
 import { runDownloadUrl } from "../tasks/download.js";
 import { resultJson } from "../tasks/evaluate/results.js";
 import { openModel } from "../tasks/open-model.js";
@@ -9,12 +9,13 @@ import { scoreTable } from "./eval-table.js";
 import { EXIT_CODES } from "./failure.js";
 import { formatSeconds } from "./format.js";
 import { interruptSignal } from "./interrupt.js";
-import { DEVICE, type DeviceFlags, deviceChoice, MEMORY, NO_TUNE } from "./options.js";
+import { DEVICE, type DeviceFlags, deviceChoice, FORCE, MEMORY, NO_TUNE } from "./options.js";
 import { stderrProgress } from "./progress.js";
 
 interface DemoFlags extends DeviceFlags {
   out: string;
   model?: string;
+  force?: boolean;
   json?: boolean;
 }
 
@@ -40,22 +41,26 @@ export function demoCommand(): Command {
     .addOption(DEVICE)
     .addOption(MEMORY)
     .addOption(NO_TUNE)
+    .addOption(FORCE)
     .option("--json", "print the results as JSON")
     .addHelpText("after", HELP)
     .action(runCommand);
 }
 
-async function runCommand({ out, model, json, ...flags }: DemoFlags): Promise<void> {
+async function runCommand({ out, model, json, force, ...flags }: DemoFlags): Promise<void> {
   const progress = stderrProgress();
   const signal = interruptSignal();
   const choice = deviceChoice(flags, progress.note.bind(progress));
-  const { evaluation, page, about, seconds } = await runDemo(
-    { out, checkpoint: model, progress, signal },
+  await runDemo(
+    { out, checkpoint: model, force, progress, signal, onResult: (result) => printResult(result, json) },
     {
       openModel: (checkpoint, gpuId) => openModel(checkpoint, choice, gpuId),
       download: (url, path, root) => runDownloadUrl(url, path, { root, progress, signal }),
     },
   );
+}
+
+function printResult({ evaluation, page, about, seconds }: DemoResult, json: boolean | undefined): void {
   if (json) {
     process.stdout.write(
       `${JSON.stringify({ ...(resultJson(evaluation) as object), about, page, seconds }, null, 1)}\n`,

@@ -6,9 +6,12 @@ import type { Override } from "../tasks/config/override.js";
 import { parseSet } from "../tasks/config/override.js";
 import type { Yaml } from "../tasks/config/yaml.js";
 import { runDownloadUrl } from "../tasks/download.js";
+import type { EvalResult } from "../tasks/evaluate/results.js";
 import { runEvaluation } from "../tasks/evaluate/run.js";
 import type { OnRanked } from "../tasks/evaluate/session.js";
 import { openModel } from "../tasks/open-model.js";
+import { claimOutput, isOwnPage } from "../tasks/outputs.js";
+import type { Section } from "../tasks/report/collect.js";
 import { collectReport, rankedJson, reportHead, writeReport } from "../tasks/report/write.js";
 import { perQueryTables, scoreTable, timeLines } from "./eval-table.js";
 import { EXIT_CODES } from "./failure.js";
@@ -19,6 +22,7 @@ import {
   type DeviceFlags,
   deviceChoice,
   type FeaturesNum,
+  FORCE,
   featuresLimit,
   MEMORY,
   NO_TUNE,
@@ -47,6 +51,7 @@ interface EvalFlags extends DeviceFlags {
   perQuery?: boolean;
   html?: string;
   top?: number;
+  force?: boolean;
 }
 
 /** Queries of a data set on a page of rankings. */
@@ -101,6 +106,7 @@ export function evalCommand(): Command {
     .addOption(PRECISION)
     .option("--per-query", "print the average precision of every query")
     .option("--html <file>", `write a page of rankings (worst ${QUERIES_SHOWN} queries)`)
+    .addOption(FORCE)
     .option("--json", "print results and ranked lists as JSON")
     .option("--top <n>", "places a query in --html and --json (default: 10)", parseCount)
     .addHelpText("after", HELP)
@@ -118,21 +124,24 @@ async function runEval(config: string, flags: EvalFlags): Promise<void> {
     if (flags.html) page.onRanked(...ranked);
     if (flags.json) lists.onRanked(...ranked);
   };
+  const { html, force } = flags;
+  const outputs = html === undefined ? [] : [claimOutput({ option: "--html", file: html, isOwn: isOwnPage, force })];
   const result = await runEvaluation(
     {
-      config,
-      overrides: overridesOf(flags),
-      progress,
-      signal,
-      onRanked,
+      ...{ config, overrides: overridesOf(flags), progress, signal, force, outputs, onRanked },
+      onResult: (found) => printResult(found, lists.sections, flags),
     },
     {
       openModel: (checkpoint, gpuId) => openModel(checkpoint, choice, gpuId),
       download: (url, path, root) => runDownloadUrl(url, path, { root, progress, signal }),
     },
   );
-  if (flags.html) await writeReport(flags.html, reportHead(result), page.sections);
-  if (flags.json) process.stdout.write(`${JSON.stringify(rankedJson(result, lists.sections), null, 1)}\n`);
+  if (html !== undefined) await writeReport(html, reportHead(result), page.sections);
+}
+
+/** Before any file is written: a table that took hours is not lost with it. */
+function printResult(result: EvalResult, lists: readonly Section[], flags: EvalFlags): void {
+  if (flags.json) process.stdout.write(`${JSON.stringify(rankedJson(result, lists), null, 1)}\n`);
   else if (result.results.length > 0) {
     process.stdout.write(`${scoreTable(result)}\n${timeLines(result)}\n`);
     if (flags.perQuery) process.stdout.write(`\n${perQueryTables(result)}\n`);

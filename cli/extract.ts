@@ -9,6 +9,7 @@ import {
   type DeviceFlags,
   deviceChoice,
   type FeaturesNum,
+  FORCE,
   featuresLimit,
   MEMORY,
   NO_TUNE,
@@ -26,6 +27,7 @@ interface ExtractFlags extends DeviceFlags {
   featuresNum?: FeaturesNum;
   imageSize?: number;
   global?: boolean;
+  force?: boolean;
   json?: boolean;
 }
 
@@ -54,6 +56,7 @@ export function extractCommand(): Command {
     .addOption(MEMORY)
     .addOption(NO_TUNE)
     .addOption(PRECISION)
+    .addOption(FORCE)
     .option("--json", "print a summary as JSON")
     .addHelpText("after", HELP)
     .action(runExtract);
@@ -65,7 +68,7 @@ async function runExtract(inputs: string[], flags: ExtractFlags): Promise<void> 
   const result = await extract(
     {
       ...{ inputs, checkpoint, out, global, scales, featuresNum: featuresLimit(flags.featuresNum), imageSize },
-      progress,
+      ...{ force: flags.force, progress },
       signal: interruptSignal(),
     },
     (file) => openModel(file, deviceChoice(flags, progress.note.bind(progress))),

@@ -9,6 +9,7 @@ import {
   type DeviceFlags,
   deviceChoice,
   type FeaturesNum,
+  FORCE,
   featuresLimit,
   MEMORY,
   NO_TUNE,
@@ -36,6 +37,7 @@ interface InitFlags extends DeviceFlags {
   imageSize: number;
   featuresNum: FeaturesNum;
   scales: number[];
+  force?: boolean;
 }
 
 const HELP = `
@@ -73,6 +75,7 @@ export function initCommand(): Command {
     .addOption(DEVICE)
     .addOption(MEMORY)
     .addOption(NO_TUNE)
+    .addOption(FORCE)
     .addHelpText("after", HELP)
     .action(async (inputs: string[], { device, memory, tune, ...flags }: InitFlags) => {
       const progress = stderrProgress();

@@ -19,7 +19,9 @@ export const DEVICE = new Option("--device <which>", "see fire-gpu devices");
 export const MEMORY = new Option("--memory <bytes>", "GPU memory to hold at most, for example 2G").argParser(
   parseBytes,
 );
-export const NO_TUNE = new Option("--no-tune", "kernels by capability: no timing, none from an earlier run");
+export const NO_TUNE = new Option("--no-tune", "kernels by capability, none that were timed");
+
+export const FORCE = new Option("-f, --force", "replace files that fire-gpu did not write itself");
 
 export const PRECISION = new Option(
   "--precision <p>",

@@ -16,6 +16,7 @@ import {
   DEVICE,
   type DeviceFlags,
   deviceChoice,
+  FORCE,
   MEMORY,
   NO_TUNE,
   parsePositive,
@@ -35,6 +36,7 @@ interface TrainFlags extends DeviceFlags {
   lossMargin?: number;
   set?: string[];
   dryRun?: boolean;
+  force?: boolean;
   json?: boolean;
 }
 
@@ -80,6 +82,7 @@ export function trainCommand(): Command {
     .addOption(MEMORY)
     .addOption(NO_TUNE)
     .option("--dry-run", "measure a few images and estimate; nothing is trained or written")
+    .addOption(FORCE)
     .option("--json", "print the result as JSON")
     .addHelpText("after", HELP)
     .action(runTrain);
@@ -90,7 +93,7 @@ async function runTrain(config: string, flags: TrainFlags): Promise<void> {
   const signal = interruptSignal();
   const choice = deviceChoice(flags, progress.note.bind(progress));
   const result = await runTraining(
-    { config, overrides: overridesOf(flags), progress, signal, dryRun: flags.dryRun },
+    { config, overrides: overridesOf(flags), progress, signal, dryRun: flags.dryRun, force: flags.force },
     {
       open: (gpuId) => openWorkbench(choice, gpuId),
       download: (url, path, root) => runDownloadUrl(url, path, { root, progress, signal }),

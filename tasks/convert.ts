@@ -11,7 +11,7 @@
  * Checkpoints keep everything both ways: epoch, scores, optimizer state, ints and floats apart. Only `.safetensors` forgets
  * that tensors share a storage, and `.pkl` that arrays were tensors.
  */
-import { existsSync, realpathSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { readCodebook, writeCodebook } from "../asmk/codebook-file.js";
 import { openIndex, storeIndex } from "../asmk/open-index.js";
@@ -26,6 +26,7 @@ import { leaveOutUnknown } from "../formats/unknown-globals.js";
 import { checkWeights, peekCheckpoint, readAny } from "../nets/weights/checkpoint.js";
 import { halved } from "../nets/weights/halve.js";
 import { type Inspection, inspectFile } from "./inspect.js";
+import { claimOutput } from "./outputs.js";
 
 export interface ConvertOptions {
   /** Replace an existing file. */
@@ -59,12 +60,7 @@ export interface Conversion {
  * @throws UsageError for an ending that the content has no form for, or a TO that exists; FileFormatError for a bad FROM
  */
 export async function convertFile(from: string, to: string, options: ConvertOptions = {}): Promise<Conversion> {
-  if (existsSync(to)) {
-    if (existsSync(from) && realpathSync(from) === realpathSync(to))
-      throw new UsageError("SameFile", `convert: ${to} would replace its own source; give another name`);
-    if (!options.overwrite)
-      throw new UsageError("Exists", `convert: ${to} exists; allow overwriting or give another name`);
-  }
+  claimOutput({ option: "convert: TO", file: to, force: options.overwrite, inputs: [from] });
   const { kind, format } = await inspectFile(from);
   const leftOut: string[] = [];
   const written =

@@ -2,10 +2,11 @@
  * @file `fire-gpu extract`: features of any photos into one safetensors file. They are collected in `<out>.partial/`,
  * where a run after a kill finds them, and written in one piece at the end.
  */
-import { rmSync } from "node:fs";
+import { type Dirent, lstatSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { AtomicFile } from "../base/atomic.js";
 import { MissingDataError, UsageError } from "../base/errors.js";
+import { besides } from "../base/file-names.js";
 import { sha256File } from "../base/hash.js";
 import { kindOfPath } from "../base/regular-file.js";
 import type { DType } from "../base/tensor.js";
@@ -13,12 +14,14 @@ import { scanFolder } from "../data/datasets/folder.js";
 import { duplicateWarning, readListFile } from "../data/datasets/list-file.js";
 import { isThereAsWritten, resolveNames } from "../data/datasets/photo-names.js";
 import { ImageLoader } from "../data/loader.js";
-import { type PendingTensor, safetensorsChunks } from "../formats/safetensors.js";
+import { type PendingTensor, Safetensors, safetensorsChunks } from "../formats/safetensors.js";
 import { CachedFeatures } from "./evaluate/feature-cache.js";
 import { eachGlobal, eachLocal, globalRequest, localRequest } from "./evaluate/features.js";
+import { lockFolder } from "./evaluate/lock.js";
 import { type Photo, wholePhotos } from "./evaluate/photos.js";
 import { warnOfSmallImages } from "./image-size.js";
 import { modelIdentity, type OpenModel } from "./open-model.js";
+import { claimOutput } from "./outputs.js";
 import { type Progress, silent } from "./progress.js";
 
 /** What to extract. Left out: what the checkpoint says (`net_params.runtime`). */
@@ -27,6 +30,8 @@ export interface ExtractOptions {
   readonly inputs: readonly string[];
   readonly checkpoint: string;
   readonly out: string;
+  /** Replace `out` even if no extraction wrote it. */
+  readonly force?: boolean;
   readonly global: boolean;
   readonly scales?: readonly number[];
   /** Null keeps all. */
@@ -49,17 +54,22 @@ export interface ExtractResult {
 /**
  * Local: tensors `descriptors` (N × D, not normalised), `strengths` (N), `locations` (N × 2), `scales` (N), `image_ids` (N).
  * Global: `descriptors` (images × D, L2-normalised), `image_ids`. Metadata: `names` (JSON list, by image id), `model`, ….
- * @throws UsageError, MissingDataError, FileFormatError naming the photo; Interrupted after the signal
+ * @throws UsageError, MissingDataError, FileFormatError naming the photo; WriteError; Interrupted after the signal
  */
 export async function extract(
   options: ExtractOptions,
   open: (checkpoint: string) => Promise<OpenModel>,
 ): Promise<ExtractResult> {
-  const paths = findImages(options.inputs, options.progress);
-  const model = await open(options.checkpoint);
+  const { out, force, inputs, checkpoint } = options;
+  const named = [checkpoint, ...inputs];
+  const claimed = claimOutput({ option: "--out", file: out, isOwn: isFeatureFile, force, inputs: named });
+  const partial = besides(out, ".partial");
+  requireOwnPartial(partial);
+  const paths = findImages(inputs, options.progress);
+  claimed.mustDifferFrom(paths);
+  const model = await open(checkpoint);
   if (model.notice) options.progress.note(model.notice);
   const loader = new ImageLoader({ onNotice: (line) => options.progress.warn(line) });
-  const partial = `${options.out}.partial`;
   try {
     const store = { folder: partial, loader, progress: options.progress, signal: options.signal };
     const { network } = model;
@@ -70,7 +80,7 @@ export async function extract(
       featuresNum: options.featuresNum === undefined ? runtime.featuresNum : options.featuresNum,
     };
     warnOfSmallImages(options.progress, inference.imageSize, "image size");
-    const sha256 = await sha256File(options.checkpoint);
+    const sha256 = await sha256File(checkpoint);
     const source = { network, sha256: modelIdentity(sha256, model) };
     const photos: Photo[] = wholePhotos(paths);
     const request = await (options.global ? globalRequest : localRequest)(source, "extract", photos, inference);
@@ -86,12 +96,12 @@ export async function extract(
     let result: ExtractResult;
     try {
       result = options.global
-        ? await writeGlobal(features, options.out, paths.length, network.outputDim, metadata)
-        : await writeLocal(features, options.out, paths.length, network.outputDim, metadata);
+        ? await writeGlobal(features, out, paths.length, network.outputDim, metadata)
+        : await writeLocal(features, out, paths.length, network.outputDim, metadata);
     } finally {
       await features.close();
     }
-    rmSync(partial, { recursive: true, force: true });
+    removePartial(partial);
     return result;
   } finally {
     await loader.close();
@@ -136,6 +146,49 @@ function listed(list: string, progress: Progress): string[] {
   const paths = resolveNames(names, folders);
   // As the list has it where that leads to the photo.
   return names.map((name, i) => (resolve(name) === paths[i] ? name : relative(".", paths[i])));
+}
+
+/** Whether `extract` wrote a file. */
+function isFeatureFile(file: string): boolean {
+  const { metadata } = Safetensors.open(file);
+  return ["names", "network", "model_sha256", "inference"].every((key) => Object.hasOwn(metadata, key));
+}
+
+/** Folders and files that a feature cache makes. */
+const CACHE = /^features-[0-9a-f]+$/;
+const CACHE_FILE = /^(about\.json|\d{6}\.shard|lock|lock\.held)$/;
+
+/** @throws UsageError when what has the name of the folder of unfinished work is anything else */
+function requireOwnPartial(partial: string): void {
+  const stats = lstatSync(partial, { throwIfNoEntry: false });
+  if (!stats) return;
+  const isCache = (entry: Dirent) => entry.isDirectory() && CACHE.test(entry.name);
+  if (stats.isDirectory() && readdirSync(partial, { withFileTypes: true }).every(isCache)) return;
+  throw new UsageError(
+    "NotOurs",
+    `${partial}: unfinished work would go there, but it holds something else; give another --out, or move it away`,
+  );
+}
+
+/** Removes the work that has gone into the file, and what was begun with other options; nothing of others, and no run's at work. */
+function removePartial(partial: string): void {
+  for (const name of readdirSync(partial).filter((n) => CACHE.test(n))) {
+    const folder = join(partial, name);
+    try {
+      const unlock = lockFolder(folder);
+      for (const file of readdirSync(folder).filter((f) => CACHE_FILE.test(f) && !f.startsWith("lock")))
+        rmSync(join(folder, file));
+      unlock();
+      rmdirSync(folder);
+    } catch {
+      // another run is at work there, or has left something
+    }
+  }
+  try {
+    rmdirSync(partial);
+  } catch {
+    // not empty
+  }
 }
 
 type Metadata = Record<string, string>;

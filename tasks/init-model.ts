@@ -7,11 +7,12 @@ import { ImageLoader } from "../data/loader.js";
 import { parseNetParams } from "../nets/params.js";
 import { untrainedHow } from "../nets/untrained.js";
 import { openCheckpoint } from "../nets/weights/checkpoint.js";
-import { saveCheckpoint } from "../nets/weights/save.js";
+import { checkpointEnding, saveCheckpoint } from "../nets/weights/save.js";
 import { startState } from "../nets/weights/start.js";
 import { findImages } from "./extract.js";
 import { warnOfSmallImages } from "./image-size.js";
 import { type DeviceChoice, openChosen, softwareNotice } from "./open-model.js";
+import { claimOutput } from "./outputs.js";
 import { type Progress, type Stage, stopIfAsked } from "./progress.js";
 
 /** Of ImageNet: what all published networks are given. */
@@ -40,6 +41,8 @@ export interface InitOptions {
   /** Null keeps all. */
   readonly featuresNum: number | null;
   readonly scales: readonly number[];
+  /** Replace `out` if it exists. */
+  readonly force?: boolean;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
 }
@@ -48,7 +51,12 @@ export interface InitOptions {
 export async function initModel(options: InitOptions, choice: DeviceChoice): Promise<{ photos: number }> {
   const { out, progress, signal, seed } = options;
   warnOfSmallImages(progress, options.imageSize, "image size");
-  const paths = findImages(options.inputs, progress);
+  const { inputs, force } = options;
+  const named = options.trunk === undefined ? inputs : [options.trunk, ...inputs];
+  const claimed = claimOutput({ option: "--out", file: out, force, inputs: named });
+  checkpointEnding(out);
+  const paths = findImages(inputs, progress);
+  claimed.mustDifferFrom(paths);
   if (paths.length > MOST_PHOTOS)
     throw new UsageError("TooManyPhotos", `init: expected at most ${MOST_PHOTOS} photos, got ${paths.length}`);
   const trunk = options.trunk === undefined ? undefined : givenTrunk(options.trunk, options);

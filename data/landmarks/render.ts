@@ -151,8 +151,20 @@ function queryBox(view: ViewRecord): [number, number, number, number] | null {
   return (box[2] - box[0]) * (box[3] - box[1]) > 0.85 * width * height ? null : box;
 }
 
-/** Marks the folder as this set's, or refuses one that is another's: mixed images would be judged by a wrong file. */
+/**
+ * Marks the folder as this set's, or refuses one that is another's: mixed images would be judged by a wrong file.
+ * @throws UsageError as {@link renderLandmarks}; WriteError
+ */
+export function claimLandmarks(options: RenderOptions): void {
+  const parameters = checkParameters(options);
+  claim(options.out, parametersHash(parameters), parameters);
+}
+
+/** Names in the folder of a set. */
+const OWN_NAMES = ["images", "records", "gnd.json", "landmarks.json"];
+
 function claim(out: string, hash: string, parameters: LandmarkParameters): void {
+  if (out.trim() === "") throw new UsageError("EmptyName", `landmarks: expected the name of a folder, got "${out}"`);
   const file = join(out, "parameters.json");
   if (existsSync(file)) {
     let before: string | undefined;
@@ -168,10 +180,11 @@ function claim(out: string, hash: string, parameters: LandmarkParameters): void 
       );
     return;
   }
-  if (existsSync(join(out, "images")))
+  const other = OWN_NAMES.find((name) => existsSync(join(out, name)));
+  if (other !== undefined)
     throw new UsageError(
       "NotEmpty",
-      `landmarks: ${join(out, "images")} exists already and was not rendered here; choose another folder`,
+      `landmarks: ${join(out, other)} exists already and was not rendered here; choose another folder`,
     );
   writeFileAtomic(file, JSON.stringify({ hash, parameters }, null, 1));
 }

@@ -22,9 +22,7 @@ export interface CheckpointContent {
 
 /** Writes `.safetensors` or `.pth`, whole or not at all. @throws UsageError for another ending */
 export function saveCheckpoint(file: string, { version, netParams, stateDict, meta }: CheckpointContent): void {
-  const ending = extname(file);
-  if (ending !== ".safetensors" && ending !== ".pth")
-    throw new UsageError("Ending", `${file}: expected a checkpoint's ending, .safetensors or .pth`);
+  const ending = checkpointEnding(file);
   const tensors = [...stateDict].map(([name, tensor]): [string, PyValue] => [name, asTorch(file, tensor)]);
   const root = PyDict.of([
     ["epoch", 0],
@@ -35,6 +33,14 @@ export function saveCheckpoint(file: string, { version, netParams, stateDict, me
   ]);
   if (ending === ".pth") writeTorch(file, root);
   else writePythonSafetensors(file, root);
+}
+
+/** The form that a file's name asks for; to be asked before the work. @throws UsageError for another ending */
+export function checkpointEnding(file: string): ".safetensors" | ".pth" {
+  const ending = extname(file);
+  if (ending !== ".safetensors" && ending !== ".pth")
+    throw new UsageError("Ending", `${file}: expected a checkpoint's ending, .safetensors or .pth`);
+  return ending;
 }
 
 function asTorch(file: string, { dtype, shape, data }: HostTensor): TorchTensor {

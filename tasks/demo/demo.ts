@@ -4,11 +4,12 @@
  */
 import { join, resolve } from "node:path";
 import { packageRoot } from "../../base/paths.js";
-import type { RenderOptions } from "../../data/landmarks/render.js";
+import { claimLandmarks, type RenderOptions } from "../../data/landmarks/render.js";
 import { peekCheckpoint } from "../../nets/weights/checkpoint.js";
 import type { Override } from "../config/override.js";
 import type { EvalResult } from "../evaluate/results.js";
 import { type EvalTools, runEvaluation } from "../evaluate/run.js";
+import { claimExperiment, claimFolder, claimOutput, isOwnPage } from "../outputs.js";
 import type { Progress } from "../progress.js";
 import { renderTask } from "../render.js";
 import { collectReport, reportHead, writeReport } from "../report/write.js";
@@ -19,6 +20,8 @@ const SETS = {
   codebook: { landmarks: 8, views: 3, queriesPerLandmark: 0, distractors: 0, size: 192, seed: 2 },
 } as const satisfies Record<string, Partial<RenderOptions>>;
 
+/** Folder of the evaluation. */
+const EXPERIMENT = "evaluation";
 /** Places shown a query. */
 const TOP = 12;
 
@@ -31,6 +34,10 @@ export interface DemoOptions {
   readonly sizes?: { readonly [set in keyof typeof SETS]?: Partial<RenderOptions> };
   /** Configuration values that win over those of `eval_fire_demo`. */
   readonly overrides?: readonly Override[];
+  /** Replace files of the evaluation and the page that this program did not write. */
+  readonly force?: boolean;
+  /** Is told the result before the page is written. */
+  readonly onResult?: (result: DemoResult) => void;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
 }
@@ -55,34 +62,41 @@ export function demoCheckpoint(): string {
  */
 export async function runDemo(options: DemoOptions, tools: EvalTools): Promise<DemoResult> {
   const begin = performance.now();
-  const { progress, signal } = options;
+  const { progress, signal, force } = options;
   const out = resolve(options.out);
   const checkpoint = resolve(options.checkpoint ?? demoCheckpoint());
   const about = aboutOf(checkpoint);
-  for (const name of ["landmarks", "codebook"] as const) {
-    await renderTask({ ...SETS[name], ...options.sizes?.[name], out: join(out, name), signal }, progress);
-  }
+  const page = join(out, "rankings.html");
+  claimFolder({ option: "--out", folder: options.out, replaces: /^$/, isOwn: () => true });
+  const claimed = claimOutput({ option: "--out", file: page, isOwn: isOwnPage, force, inputs: [checkpoint] });
+  claimExperiment(join(out, EXPERIMENT), force);
+  const sets = (["landmarks", "codebook"] as const).map((name) => ({
+    ...SETS[name],
+    ...options.sizes?.[name],
+    ...{ out: join(out, name), signal },
+  }));
+  for (const set of sets) claimLandmarks(set);
+  for (const set of sets) await renderTask(set, progress);
   const { sections, onRanked } = collectReport({ top: TOP, queries: Number.POSITIVE_INFINITY });
   const evaluation = await runEvaluation(
     {
       config: join(packageRoot(), "configs", "eval_fire_demo.yml"),
       overrides: [...pathOverrides(out, checkpoint), ...(options.overrides ?? [])],
-      progress,
-      signal,
-      onRanked,
+      ...{ progress, signal, onRanked, force, outputs: [claimed] },
     },
     tools,
   );
-  const page = join(out, "rankings.html");
+  const result = { evaluation, page, about, seconds: (performance.now() - begin) / 1000 };
+  options.onResult?.(result);
   await writeReport(page, { ...reportHead(evaluation, about), title: "fire-gpu demo: rendered landmarks" }, sections);
-  return { evaluation, page, about, seconds: (performance.now() - begin) / 1000 };
+  return result;
 }
 
 /** The demo's folders and network instead of those in the file. */
 function pathOverrides(out: string, checkpoint: string): Override[] {
   const local = "evaluation.local_descriptor";
   const values: [path: string, value: Override["value"]][] = [
-    ["experiment", "evaluation"],
+    ["experiment", EXPERIMENT],
     ["demo_eval.data_folder", out],
     ["demo_eval.exp_folder", out],
     ["demo_eval.net_path", checkpoint],

@@ -59,10 +59,12 @@ async function evaluateLocal(session: Session, dataset: Dataset, asmk: Asmk): Pr
   announce(session, dataset);
   const rankings = await rankLocal(session, asmk, dataset);
   const ranksFile = join(session.folder, `${datasetLabel(dataset)}_queries.pkl`);
-  writeRanks(ranksFile, rankings);
   const { statistics, querySeconds, times: queryTimes } = rankings;
   const score = scoreRankings(dataset, rankings);
   const ranked = { score, querySeconds, queryTimes, statistics, ranksFile };
   const result = { ...about(dataset), method: "asmk", ...ranked } as const;
-  return report(session, dataset, rankings, result);
+  // Told first: what was found is not lost on a disk that is full.
+  report(session, dataset, rankings, result);
+  writeRanks(ranksFile, rankings);
+  return result;
 }

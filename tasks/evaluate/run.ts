@@ -4,15 +4,17 @@ import { writeFileAtomic } from "../../base/atomic.js";
 import { makeFolder } from "../../base/folders.js";
 import { sha256File } from "../../base/hash.js";
 import { packageRoot } from "../../base/paths.js";
-import { loadDataset } from "../../data/datasets/load.js";
+import { type DatasetSpec, loadDataset } from "../../data/datasets/load.js";
 import { ImageLoader } from "../../data/loader.js";
 import { mib } from "../../engine/memory.js";
+import type { EvalParams } from "../config/eval-schema.js";
 import { loadEvalConfig } from "../config/load.js";
 import type { Override } from "../config/override.js";
 import { withAbsolutePaths } from "../config/paths.js";
 import { writeYaml } from "../config/yaml.js";
 import { warnOfSmallImages } from "../image-size.js";
 import { modelIdentity, type OpenModel } from "../open-model.js";
+import { type ClaimedOutput, claimExperiment, WRITTEN_HERE } from "../outputs.js";
 import type { Progress } from "../progress.js";
 import { EvalLog } from "./eval-log.js";
 import { evaluate } from "./evaluate.js";
@@ -33,6 +35,12 @@ export interface EvalOptions {
   readonly progress: Progress;
   readonly signal?: AbortSignal;
   readonly onRanked?: OnRanked;
+  /** Is told the result before its files are written: what was found is not lost on a disk that is full. */
+  readonly onResult?: (result: EvalResult) => void;
+  /** Replace files in the experiment's folder that this program did not write. */
+  readonly force?: boolean;
+  /** Outputs of the caller: none of the inputs may be one of them. */
+  readonly outputs?: readonly ClaimedOutput[];
 }
 
 /**
@@ -47,12 +55,18 @@ export async function runEvaluation(options: EvalOptions, tools: EvalTools): Pro
   const { data_folder, exp_folder, net_path, gpu_id } = params.demo_eval;
   const root = resolve(data_folder);
   const folder = resolve(exp_folder, experiment);
+  claimExperiment(folder, options.force);
+  const spare = (inputs: readonly string[]) => {
+    for (const output of options.outputs ?? []) output.mustDifferFrom(inputs);
+  };
+  spare([file, ...namedFiles(params)]);
   makeFolder(folder);
   const log = new EvalLog(join(folder, "eval.log"), options.progress);
-  writeFileAtomic(join(folder, "eval_params.yml"), writeYaml(params));
+  writeFileAtomic(join(folder, "eval_params.yml"), WRITTEN_HERE + writeYaml(params));
   warnOfSmallImages(log, params.evaluation.inference.image_size, "evaluation.inference.image_size");
 
   const checkpoint = await findModel(net_path, { data: root, experiments: resolve(exp_folder) }, tools.download);
+  spare([checkpoint]);
   const sha256 = await sha256File(checkpoint);
   const loader = new ImageLoader({ onNotice: (line) => log.warn(line) });
   try {
@@ -70,13 +84,18 @@ export async function runEvaluation(options: EvalOptions, tools: EvalTools): Pro
         store,
         log,
         backend,
-        dataset: (spec, checkFiles) => loadDataset(spec, { root, checkFiles }),
+        dataset: async (spec, checkFiles) => {
+          const dataset = await loadDataset(spec, { root, checkFiles });
+          spare([...dataset.images, ...dataset.queries.map((query) => query.path)]);
+          return dataset;
+        },
         onRanked: options.onRanked,
         signal: options.signal,
       });
       log.note(whatItTook(performance.now() - begin, opened.peakBytes?.()));
       const model = { file: checkpoint, sha256, kind: network.kind, architecture: network.architecture };
       const result: EvalResult = { experiment, folder, model, device, results };
+      options.onResult?.(result);
       // Most steps of a multistep evaluation have no results, and must not hide those of an earlier run.
       if (results.length > 0 || !params.evaluation.multistep) {
         writeFileAtomic(join(folder, "results.json"), `${JSON.stringify(resultJson(result), null, 1)}\n`);
@@ -88,6 +107,16 @@ export async function runEvaluation(options: EvalOptions, tools: EvalTools): Pro
   } finally {
     await loader.close();
   }
+}
+
+/** Files that the parameters name, besides the model. */
+function namedFiles({ evaluation }: EvalParams): string[] {
+  const { global_descriptor, local_descriptor } = evaluation;
+  const { datasets, codebook, codebook_training } = local_descriptor;
+  const specs: DatasetSpec[] = [...global_descriptor.datasets, ...datasets, codebook_training.dataset];
+  return [codebook, ...specs.flatMap((spec) => Object.values(typeof spec === "string" ? { spec } : spec))].filter(
+    (value) => typeof value === "string",
+  );
 }
 
 /** One line on time and memory; not in the results, which are the same whenever they are computed. */

@@ -2,6 +2,7 @@
 import { pathToFileURL } from "node:url";
 import type { MeanScore } from "../metrics/mean-average-precision.js";
 import { LEVELS } from "../metrics/protocol.js";
+import { GENERATOR } from "../outputs.js";
 import type { Hit, QueryReport, Section, Verdict } from "./collect.js";
 
 /** A photo ready for the page; `box` is in percent of its sides. */
@@ -66,7 +67,7 @@ export function* renderPage(
   linkTo: LinkTo = (path) => pathToFileURL(path).href,
 ): Generator<string> {
   yield `<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n`;
-  yield `<meta name="viewport" content="width=device-width, initial-scale=1">\n`;
+  yield `<meta name="viewport" content="width=device-width, initial-scale=1">\n${GENERATOR}\n`;
   yield `<title>${htmlText(head.title)}</title>\n<style>${STYLE}</style>\n</head>\n<body>\n<h1>${htmlText(head.title)}</h1>\n`;
   for (const note of head.notes) yield `<p>${htmlText(note)}</p>\n`;
   for (const [i, section] of sections.entries()) yield* renderSection(section, pictureOf, linkTo, `order-${i}`);

@@ -12,6 +12,7 @@ import { writeYaml } from "../config/yaml.js";
 import { EvalLog } from "../evaluate/eval-log.js";
 import { lockFolder } from "../evaluate/lock.js";
 import { warnOfSmallImages } from "../image-size.js";
+import { claimExperiment, WRITTEN_HERE } from "../outputs.js";
 import type { Progress } from "../progress.js";
 import { type Estimate, estimate } from "./estimate.js";
 import type { Decision, History } from "./history.js";
@@ -29,6 +30,8 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
   /** Measure one tuple and say what an epoch would need; nothing is trained or written. */
   readonly dryRun?: boolean;
+  /** Replace files in the experiment's folder that this program did not write. */
+  readonly force?: boolean;
 }
 
 /** What a training came to. */
@@ -67,6 +70,7 @@ export async function runTraining(options: TrainOptions, tools: TrainTools): Pro
     new EvalLog(join(folder, "train.log"), progress).note("Skipping network training, already trained");
     return { ...result, skipped: true };
   }
+  if (!dryRun) claimExperiment(folder, options.force);
   warnOfSmallImages(progress, params.training.dataset.imsize, "training.dataset.imsize");
   warnOfSmallImages(progress, settings.runtime.image_size, "model.runtime.image_size");
   const { lookedFor, ...set } = await openTrainingSet(params.training.dataset, root, dryRun ? LOOKED_FOR : undefined);
@@ -79,7 +83,7 @@ export async function runTraining(options: TrainOptions, tools: TrainTools): Pro
     try {
       makeFolder(join(folder, "epochs"));
       const log = new EvalLog(join(folder, "train.log"), progress);
-      writeFileAtomic(join(folder, "train_params.yml"), writeYaml(params));
+      writeFileAtomic(join(folder, "train_params.yml"), WRITTEN_HERE + writeYaml(params));
       for (const warning of set.warnings) log.warn(warning);
       log.note(
         `${settings.kind} ${settings.net.architecture} on ${set.images.length} images of ${set.name}, on ${bench.device}`,

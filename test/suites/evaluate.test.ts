@@ -11,7 +11,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { suite } from "uvu";
@@ -377,7 +377,9 @@ test("two runs cannot write the same cache", async () => {
   const unlock = lockFolder(dirname(lock));
   const error = await failure(config);
   assert.is(error.code, "Locked");
+  assert.match(error.message, new RegExp(`process ${process.pid}`));
   unlock();
+  writeFileSync(lock, `${process.pid} ${hostname()}`);
   assert.is((await run(config)).calls, 0);
 });
 
