@@ -2,11 +2,12 @@
  * @file One name, one data set: results, rankings and steps of an experiment lie under the names of data sets, and two sets
  * of one name would overwrite each other. What each name means is kept in `<experiment>/datasets.json`.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { writeFileAtomic } from "../../base/atomic.js";
 import { UsageError } from "../../base/errors.js";
+import { readRegularText } from "../../base/regular-file.js";
 import type { DatasetSpec } from "../../data/datasets/load.js";
 import { nameProblem } from "../../data/datasets/spec.js";
 import { datasetLabel } from "./results.js";
@@ -54,7 +55,7 @@ export function claimNames(session: Session, lists: readonly (readonly DatasetSp
     want(`${name}_${labelOf(spec)}`, { dataset: labelOf(spec), distractors: name });
   }
   const file = join(folder, "datasets.json");
-  const known = readNames(file);
+  const known = readNames(file, (line) => log.warn(line));
   for (const [label, origin] of wanted.values()) {
     const other = [...known.keys()].find((name) => keyOf(name) === keyOf(label));
     const before = other === undefined ? undefined : known.get(other);
@@ -146,12 +147,13 @@ interface Known {
 
 const fileSchema = z.record(z.string(), z.object({ folder: z.string(), origin: z.record(z.string(), z.string()) }));
 
-/** The file's content. One that cannot be read is as good as none: it only guards what lies beside it. */
-function readNames(file: string): Map<string, Known> {
+/** The file's content. One that cannot be read is as good as none, which is told: it only guards what lies beside it. */
+function readNames(file: string, warn: (line: string) => void): Map<string, Known> {
   if (!existsSync(file)) return new Map();
   try {
-    return new Map(Object.entries(fileSchema.parse(JSON.parse(readFileSync(file, "utf8")))));
+    return new Map(Object.entries(fileSchema.parse(JSON.parse(readRegularText(file)))));
   } catch {
+    warn(`${file}: damaged; what the names of earlier data sets meant is forgotten`);
     return new Map();
   }
 }
