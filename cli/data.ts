@@ -49,5 +49,9 @@ export function dataCommand(): Command {
       const line = `${options.out}: ${images} images, ${asked} of them queries`;
       process.stdout.write(`${json ? JSON.stringify({ out: options.out, images, queries: asked, hash }) : line}\n`);
     });
-  return new Command("data").summary("make data sets").description("Make data sets.").addCommand(render);
+  return new Command("data")
+    .summary("make data sets")
+    .description("Make data sets.")
+    .addHelpText("after", "\nfire-gpu data render --out landmarks/\nfire-gpu data render --help shows more examples.")
+    .addCommand(render);
 }

@@ -11,6 +11,7 @@ interface DownloadFlags {
   dataFolder: string;
   mirror?: string[];
   list?: boolean;
+  json?: boolean;
 }
 
 const HELP = `
@@ -32,14 +33,22 @@ export function downloadCommand(): Command {
     .option("--data-folder <dir>", "where data sets and models are", "fire_data")
     .option("--mirror <url...>", "ask these addresses first", collect)
     .option("--list", "print the names")
+    .option("--json", "with --list: as JSON")
     .addHelpText("after", HELP)
-    .action(async (names: string[], { dataFolder: root, mirror: mirrors, list }: DownloadFlags, command: Command) => {
-      if (list) {
-        const rows = listDownloads().map(({ name, about }) => [name, about]);
-        process.stdout.write(`${formatTable([["name", "what"], ...rows])}\n`);
-        return;
-      }
-      if (names.length === 0) command.error("error: expected at least one name; fire-gpu download --list prints them");
-      await runDownload({ names, root, mirrors, signal: interruptSignal(), progress: stderrProgress() });
-    });
+    .action(
+      async (names: string[], { dataFolder: root, mirror: mirrors, list, json }: DownloadFlags, command: Command) => {
+        if (list) {
+          if (json) {
+            process.stdout.write(`${JSON.stringify(listDownloads(), null, 1)}\n`);
+            return;
+          }
+          const rows = listDownloads().map(({ name, about }) => [name, about]);
+          process.stdout.write(`${formatTable([["name", "what"], ...rows])}\n`);
+          return;
+        }
+        if (names.length === 0)
+          command.error("error: expected at least one name; fire-gpu download --list prints them");
+        await runDownload({ names, root, mirrors, signal: interruptSignal(), progress: stderrProgress() });
+      },
+    );
 }

@@ -38,6 +38,7 @@ interface InitFlags extends DeviceFlags {
   featuresNum: FeaturesNum;
   scales: number[];
   force?: boolean;
+  json?: boolean;
 }
 
 const HELP = `
@@ -76,15 +77,17 @@ export function initCommand(): Command {
     .addOption(MEMORY)
     .addOption(NO_TUNE)
     .addOption(FORCE)
+    .option("--json", "print a summary as JSON")
     .addHelpText("after", HELP)
-    .action(async (inputs: string[], { device, memory, tune, ...flags }: InitFlags) => {
+    .action(async (inputs: string[], { device, memory, tune, json, ...flags }: InitFlags) => {
       const progress = stderrProgress();
       const featuresNum = featuresLimit(flags.featuresNum);
       const options = { ...flags, featuresNum, inputs, progress, signal: interruptSignal() };
       const choice = deviceChoice({ device, memory, tune }, progress.note.bind(progress));
       const { photos } = await initModel(options, choice);
-      process.stdout.write(
-        `${flags.out}: ${flags.trunk === undefined ? "untrained" : "off-the-shelf"} ${flags.architecture}, whitened on ${photos} photos\n`,
-      );
+      const kind = flags.trunk === undefined ? "untrained" : "off-the-shelf";
+      const line = `${flags.out}: ${kind} ${flags.architecture}, whitened on ${photos} photos`;
+      const { out, architecture } = flags;
+      process.stdout.write(`${json ? JSON.stringify({ out, kind, architecture, photos }) : line}\n`);
     });
 }

@@ -60,7 +60,7 @@ export async function initModel(options: InitOptions, choice: DeviceChoice): Pro
   if (paths.length > MOST_PHOTOS)
     throw new UsageError("TooManyPhotos", `init: expected at most ${MOST_PHOTOS} photos, got ${paths.length}`);
   const trunk = options.trunk === undefined ? undefined : givenTrunk(options.trunk, options);
-  const photos = await loadAll(paths, options.imageSize, progress);
+  const photos = await loadAll(paths, options);
   const device = await openChosen(choice, 0);
   let stage: Stage | undefined;
   try {
@@ -97,16 +97,23 @@ function givenTrunk(file: string, { architecture, skipLayer, seed }: InitOptions
   return startState("how", params, openCheckpoint(file), seed).state;
 }
 
-async function loadAll(paths: readonly string[], imageSize: number, progress: Progress): Promise<RgbImage[]> {
+async function loadAll(
+  paths: readonly string[],
+  { imageSize, progress, signal }: Pick<InitOptions, "imageSize" | "progress" | "signal">,
+): Promise<RgbImage[]> {
   const loader = new ImageLoader({ onNotice: (line) => progress.warn(line) });
   const photos: RgbImage[] = [];
+  const stage = progress.stage("photos", paths.length);
   try {
     const requests = paths.map((path) => ({ path }));
     for await (const { image, error } of loader.load(requests, { imageSize })) {
       if (error) throw error;
       photos.push(image);
+      stage.advance();
+      stopIfAsked(signal);
     }
   } finally {
+    stage.end();
     await loader.close();
   }
   return photos;

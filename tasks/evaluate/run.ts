@@ -8,6 +8,7 @@ import { type DatasetSpec, loadDataset } from "../../data/datasets/load.js";
 import { ImageLoader } from "../../data/loader.js";
 import { mib } from "../../engine/memory.js";
 import type { EvalParams } from "../config/eval-schema.js";
+import { tellIgnored } from "../config/ignored.js";
 import { loadEvalConfig } from "../config/load.js";
 import type { Override } from "../config/override.js";
 import { withAbsolutePaths } from "../config/paths.js";
@@ -63,6 +64,7 @@ export async function runEvaluation(options: EvalOptions, tools: EvalTools): Pro
   makeFolder(folder);
   const log = new EvalLog(join(folder, "eval.log"), options.progress);
   writeFileAtomic(join(folder, "eval_params.yml"), WRITTEN_HERE + writeYaml(params));
+  tellIgnored(log, params.evaluation.local_descriptor.asmk, "evaluation.local_descriptor.asmk");
   warnOfSmallImages(log, params.evaluation.inference.image_size, "evaluation.inference.image_size");
 
   const checkpoint = await findModel(net_path, { data: root, experiments: resolve(exp_folder) }, tools.download);

@@ -5,6 +5,7 @@ import { writeFileAtomic } from "../../base/atomic.js";
 import { makeFolder } from "../../base/folders.js";
 import { packageRoot } from "../../base/paths.js";
 import { ImageLoader } from "../../data/loader.js";
+import { tellIgnored } from "../config/ignored.js";
 import { loadTrainConfig } from "../config/load.js";
 import type { Override } from "../config/override.js";
 import { withAbsoluteTrainPaths } from "../config/paths.js";
@@ -71,6 +72,7 @@ export async function runTraining(options: TrainOptions, tools: TrainTools): Pro
     return { ...result, skipped: true };
   }
   if (!dryRun) claimExperiment(folder, options.force);
+  tellIgnored(progress, params.validation.local_descriptor.asmk, "validation.local_descriptor.asmk");
   warnOfSmallImages(progress, params.training.dataset.imsize, "training.dataset.imsize");
   warnOfSmallImages(progress, settings.runtime.image_size, "model.runtime.image_size");
   const { lookedFor, ...set } = await openTrainingSet(params.training.dataset, root, dryRun ? LOOKED_FOR : undefined);

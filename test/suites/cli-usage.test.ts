@@ -126,6 +126,7 @@ test("odd values are refused with the option's name, what was expected and what 
     [["train", "train_how_r18", "-lm=0"], /'--loss-margin <x>' argument '0'/],
     [["train", "train_fire", "--skip-layer", "9"], /from 0 to 3/],
     [["init", "x.jpg", "-o", "z.pth", "--smoothing", "2"], /an odd number/],
+    [["init", "x.jpg", "-o", "z.onnx"], /^z\.onnx: expected a checkpoint's ending/],
     [["data", "render", "-o", "z", "-j", "100000"], /from 1 to 256/],
   ];
   for (const [args, expected] of cases) assert.match(await refused(...args), expected, args.join(" "));
@@ -161,6 +162,22 @@ test("no option's value is lost: 0 stays 0, and no parser can give what commande
   assert.is((await optionsOf("train", "c", "--epochs", "0")).epochs, 0);
   assert.is((await optionsOf("train", "c", "-lm", "0.5").catch(() => ({ lossMargin: -1 }))).lossMargin, -1);
   assert.is((await optionsOf("eval", "c", "--no-tune")).tune, false);
+});
+
+test("the help of every command has examples and exit codes, fits a screen, and JSON is offered where results are printed", () => {
+  const leaves = (command: Command): Command[] =>
+    command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+  const all = leaves(buildProgram());
+  assert.ok(all.length >= 12);
+  for (const command of all) {
+    let text = "";
+    command.configureOutput({ writeOut: (part) => (text += part) }).outputHelp();
+    const name = command.name();
+    assert.match(text, /\nExamples:\n {2}fire-gpu /, name);
+    assert.match(text, /\nExit codes: 0 done/, name);
+    assert.match(text, /\n {2}--json /, name);
+    assert.ok(text.split("\n").length <= 50, `${name}: ${text.split("\n").length} lines`);
+  }
 });
 
 const demo = join(packageRoot(), "models/demo.safetensors");

@@ -8,6 +8,7 @@ import { asmkParameters, parseSize } from "../../asmk/parameters.js";
 import { UsageError } from "../../base/errors.js";
 import { packageRoot } from "../../base/paths.js";
 import { findConfig } from "../../tasks/config/find.js";
+import { tellIgnored } from "../../tasks/config/ignored.js";
 import { loadEvalConfig, loadTrainConfig } from "../../tasks/config/load.js";
 import { parseSet } from "../../tasks/config/override.js";
 import { overlay, readExpanded } from "../../tasks/config/template.js";
@@ -263,6 +264,16 @@ test("an error of a file names its line, that of its template's where the key st
     ),
     /how\.yml:1:1: training\.optimizer: expected a mapping, got nothing$/,
   );
+});
+
+test("a key of the original programs that has no effect is named", () => {
+  const lines: string[] = [];
+  const progress = { warn: (line: string) => lines.push(line) };
+  const asmk = (...sets: string[]) => fire(...sets).evaluation.local_descriptor.asmk;
+  tellIgnored(progress, asmk(), "asmk");
+  assert.equal(lines, []);
+  tellIgnored(progress, asmk("evaluation.local_descriptor.asmk.index.gpu_id=1"), "asmk");
+  assert.match(lines.join(), /^asmk\.index\.gpu_id: 1 has no effect/);
 });
 
 test("short names of the original programs lead to the bundled files", () => {
