@@ -162,7 +162,8 @@ type Fail = (kind: FileFailure, detail: string) => FileFormatError;
 function entryOf(name: string, value: unknown, dataAt: number, fail: Fail): Entry {
   if (!isRecord(value)) throw fail("MalformedFile", `tensor ${name}: malformed entry`);
   const { dtype, shape, data_offsets: offsets } = value;
-  if (!isDType(dtype)) throw fail("MalformedFile", `tensor ${name}: unknown dtype ${String(dtype)}`);
+  if (!isDType(dtype))
+    throw fail("MalformedFile", `tensor ${name}: unknown dtype ${JSON.stringify(dtype)?.slice(0, 40)}`);
   const count = Array.isArray(shape) ? checkedCount(shape) : undefined;
   if (count === undefined || !Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(Number.isSafeInteger))
     throw fail("MalformedFile", `tensor ${name}: malformed entry`);

@@ -12,6 +12,7 @@ import { readTorch } from "../../formats/torch.js";
 import { TorchTensor } from "../../formats/torch-values.js";
 import { writeTorch } from "../../formats/torch-write.js";
 import type { OptimiserState, ParameterInfo, Trainer } from "../../nets/train/trainer.js";
+import { requireSound } from "../../nets/weights/sound.js";
 import type { History } from "./history.js";
 import type { EpochSums } from "./meter.js";
 import type { EpochTuples } from "./mine.js";
@@ -116,9 +117,11 @@ export function readState(
       ),
     ],
   );
+  const weights = tensorsOf(root.get("state_dict"), malformed);
+  for (const [name, tensor] of weights) requireSound(file, name, tensor);
   return {
     state: { ...state, tuples },
-    weights: tensorsOf(root.get("state_dict"), malformed),
+    weights,
     optimiser: { step, moments: new Map(moments) },
   };
 }

@@ -1,59 +1,28 @@
 /** @file Index files with right checksums and wrong numbers: refused by name, before anything is made as large as they say. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { openDirectory, readIndex } from "../../asmk/index-file.js";
-import { encodeHeader } from "../../asmk/index-header.js";
-import { ALIGNMENT, type Directory, encodeDirectory, type Section } from "../../asmk/index-layout.js";
-import { saveIndex } from "../../asmk/index-save.js";
-import { InvertedFile } from "../../asmk/inverted-file.js";
+import { readIndex } from "../../asmk/index-file.js";
+import type { Directory, Section } from "../../asmk/index-layout.js";
 import { readReferenceIndex } from "../../asmk/reference-index-file.js";
 import { FileFormatError } from "../../base/errors.js";
-import { sha256 } from "../../base/hash.js";
 import { type PyInput, writePickle } from "../../formats/pickle-write.js";
 import { NdArray } from "../../formats/python.js";
-import { randomCodebook, randomRows } from "../support/random-rows.js";
+import { forgeIndex, type IndexParts, writeSmallIndex } from "../support/forged-index.js";
 
 const test = suite("asmk-forged");
 const folder = mkdtempSync(join(tmpdir(), "fire-gpu-forged-"));
 test.after(() => rmSync(folder, { recursive: true }));
 const file = join(folder, "x.index");
-const codebook = randomCodebook(6, 5, 1);
 
-/** The sections of a good index by name, and its directory, to be changed. */
-type Parts = { directory: Directory; bytes: Map<Section, Uint8Array> };
-
-/** Writes an index whose parts were changed, with the checksums that belong to it. */
-async function forge(change: (parts: Parts) => void, binary = false): Promise<void> {
-  const index = InvertedFile.create({ words: 6, dim: 5, binary, useIdf: true }, 12);
-  for (let first = 0; first < 8; first += 4)
-    await index.add(randomRows(codebook, { images: 4, each: 3, seed: first, binary, first }));
-  rmSync(file, { force: true });
-  await saveIndex(file, index, { codebook: null, model: null, names: null, properties: {} });
-  const { handle, directory } = await openDirectory(file);
-  await handle.close();
-  const whole = readFileSync(file);
-  const sections = [directory.counts, directory.committedCounts, directory.idf, directory.norms];
-  for (const s of directory.segments) sections.push(s.offsets, s.images, s.codes);
-  const bytes = new Map(sections.map((s) => [s, Uint8Array.from(whole.subarray(s.at, s.at + s.bytes))]));
-  change({ directory, bytes });
-  for (const [s, b] of bytes) {
-    s.sha256 = sha256(b.subarray(0, s.bytes));
-    whole.set(b, s.at);
-  }
-  const at = Math.ceil(whole.length / ALIGNMENT) * ALIGNMENT;
-  const encoded = encodeDirectory(directory);
-  const out = Buffer.alloc(at + encoded.length);
-  out.set(whole);
-  out.set(encodeHeader({ generation: 1, at, length: encoded.length }));
-  out.set(encoded, at);
-  writeFileSync(file, out);
-}
-
-const refused = async (why: RegExp, change: (parts: Parts) => void, binary = false) => {
-  await forge(change, binary);
+const forge = async (change: (parts: IndexParts) => void) => {
+  await writeSmallIndex(file);
+  await forgeIndex(file, change);
+};
+const refused = async (why: RegExp, change: (parts: IndexParts) => void) => {
+  await forge(change);
   const error = await readIndex(file).then(
     () => assert.unreachable(`${why}`) as never,
     (e: unknown) => e,
@@ -76,7 +45,7 @@ test("counts, offsets, image ids and weights must agree with each other", async 
       at: number,
       value: number,
     ) =>
-    ({ directory, bytes }: Parts) => {
+    ({ directory, bytes }: IndexParts) => {
       new type(bytes.get(section(directory))?.buffer as ArrayBuffer)[at] = value;
     };
   await refused(

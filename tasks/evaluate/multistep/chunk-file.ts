@@ -30,7 +30,7 @@ export function readChunk(file: string, dim: number): WordRows {
     throw new FileFormatError("MissingKey", file, `${name}: expected a numpy array`);
   };
   const des = field("des");
-  const [words, images] = [field("word_ids"), field("image_ids")].map(narrow);
+  const [words, images] = ["word_ids", "image_ids"].map((name) => narrow(field(name), name, file));
   const codes = des.data;
   if (!(codes instanceof Uint32Array || codes instanceof Float32Array))
     throw new FileFormatError("ShapeMismatch", file, `des: expected uint32 or float32, got ${des.dtype}`);
@@ -83,9 +83,16 @@ function wide(values: Int32Array): BigInt64Array {
   return new BigInt64Array(halves.buffer);
 }
 
-function narrow({ data }: NdArray): Int32Array {
+function narrow({ dtype, data }: NdArray, name: string, file: string): Int32Array {
   if (data instanceof Int32Array) return data;
-  if (!(data instanceof BigInt64Array)) return Int32Array.from(data as ArrayLike<number>);
+  if (!(data instanceof BigInt64Array))
+    throw new FileFormatError("ShapeMismatch", file, `${name}: expected int64 or int32, got ${dtype}`);
   const halves = new Int32Array(data.buffer, data.byteOffset, 2 * data.length);
-  return Int32Array.from({ length: data.length }, (_, i) => halves[2 * i]);
+  const out = new Int32Array(data.length);
+  for (let i = 0; i < out.length; i++) {
+    out[i] = halves[2 * i];
+    if (halves[2 * i + 1] !== out[i] >> 31)
+      throw new FileFormatError("MalformedFile", file, `${name}: ${data[i]} is no id that was written`);
+  }
+  return out;
 }
