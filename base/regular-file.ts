@@ -81,6 +81,17 @@ export function readHead(file: string, length: number, options: InputOptions = {
   return withRegular(file, (fd) => fill(fd, length, file), options);
 }
 
+/** The same without holding up the thread. */
+export async function readHeadAsync(file: string, length: number, options: InputOptions = {}): Promise<Buffer> {
+  const { handle } = await openRegularAsync(file, options);
+  try {
+    const out = Buffer.allocUnsafe(length);
+    return out.subarray(0, await readUpTo(handle, out, file, 0));
+  } finally {
+    await handle.close();
+  }
+}
+
 /** All bytes of a file that has at most `limit`. @throws as {@link openRegular}; FileFormatError MalformedFile beyond the limit */
 export function readRegular(file: string, options: InputOptions = {}): Buffer {
   const read = (fd: number, { size }: Stats) => {

@@ -13,6 +13,7 @@ import { openModel } from "../tasks/open-model.js";
 import { claimOutput, isOwnPage } from "../tasks/outputs.js";
 import type { Section } from "../tasks/report/collect.js";
 import { collectReport, rankedJson, reportHead, writeReport } from "../tasks/report/write.js";
+import type { OnError } from "../tasks/skips.js";
 import { perQueryTables, scoreTable, timeLines } from "./eval-table.js";
 import { EXIT_CODES } from "./failure.js";
 import { interruptSignal } from "./interrupt.js";
@@ -26,6 +27,7 @@ import {
   featuresLimit,
   MEMORY,
   NO_TUNE,
+  onErrorOption,
   PRECISION,
   parseCount,
   parseDatasets,
@@ -46,6 +48,7 @@ interface EvalFlags extends DeviceFlags {
   step?: string;
   partition?: string;
   distractors?: string;
+  onError?: OnError;
   set?: string[];
   json?: boolean;
   perQuery?: boolean;
@@ -100,6 +103,7 @@ export function evalCommand(): Command {
     .option("--partition <total_index>", 'multistep: a part of the database or queries; "10_0" is the first of ten')
     .option("--distractors <name>", "multistep: data set whose index (build_ivf) is searched along")
     .option("--set <key=value...>", "any other key, for example evaluation.inference.image_size=512", collect)
+    .addOption(onErrorOption("stop"))
     .addOption(DEVICE)
     .addOption(MEMORY)
     .addOption(NO_TUNE)
@@ -128,7 +132,7 @@ async function runEval(config: string, flags: EvalFlags): Promise<void> {
   const outputs = html === undefined ? [] : [claimOutput({ option: "--html", file: html, isOwn: isOwnPage, force })];
   const result = await runEvaluation(
     {
-      ...{ config, overrides: overridesOf(flags), progress, signal, force, outputs, onRanked },
+      ...{ config, overrides: overridesOf(flags), onError: flags.onError, progress, signal, force, outputs, onRanked },
       onResult: (found) => printResult(found, lists.sections, flags),
     },
     {

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { extract } from "../tasks/extract.js";
 import { openModel } from "../tasks/open-model.js";
+import type { OnError } from "../tasks/skips.js";
 import { EXIT_CODES } from "./failure.js";
 import { interruptSignal } from "./interrupt.js";
 import {
@@ -13,6 +14,7 @@ import {
   featuresLimit,
   MEMORY,
   NO_TUNE,
+  onErrorOption,
   PRECISION,
   parseFeaturesNum,
   parseImageSize,
@@ -26,6 +28,7 @@ interface ExtractFlags extends DeviceFlags {
   scales?: number[];
   featuresNum?: FeaturesNum;
   imageSize?: number;
+  onError?: OnError;
   global?: boolean;
   force?: boolean;
   json?: boolean;
@@ -37,7 +40,8 @@ Examples:
   fire-gpu extract a.jpg b.jpg more.txt --model fire.pth --out local.safetensors --scales "[1, 0.5]" --features-num 400
   fire-gpu extract photos/ --model fire.pth --out global.safetensors --global
 Tensors of a local file (N rows, strongest first within an image): descriptors N×D (not normalised), strengths N,
-locations N×2, scales N, image_ids N; metadata "names" lists the images by id. What is left out comes from the model.
+locations N×2, scales N, image_ids N; metadata "names" lists the images by id, "skipped" those
+that could not be used (--on-error). Options that are not given come from the model.
 ${EXIT_CODES}`;
 
 /** The command, for the program to add. */
@@ -52,6 +56,7 @@ export function extractCommand(): Command {
     .option("--features-num <n>", 'local descriptors an image, or "all"', parseFeaturesNum)
     .option("--image-size <pixels>", "limit of the longer side", parseImageSize)
     .option("--global", "one descriptor an image instead of local ones")
+    .addOption(onErrorOption("skip"))
     .addOption(DEVICE)
     .addOption(MEMORY)
     .addOption(NO_TUNE)
@@ -68,12 +73,12 @@ async function runExtract(inputs: string[], flags: ExtractFlags): Promise<void> 
   const result = await extract(
     {
       ...{ inputs, checkpoint, out, global, scales, featuresNum: featuresLimit(flags.featuresNum), imageSize },
-      ...{ force: flags.force, progress },
+      ...{ force: flags.force, onError: flags.onError, progress },
       signal: interruptSignal(),
     },
     (file) => openModel(file, deviceChoice(flags, progress.note.bind(progress))),
   );
-  const { images, descriptors, dim } = result;
-  const line = `${out}: ${descriptors} descriptors of ${dim} values from ${images} images`;
+  const { images, descriptors, dim, skipped } = result;
+  const line = `${out}: ${descriptors} descriptors of ${dim} values from ${images} images${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`;
   process.stdout.write(`${flags.json ? JSON.stringify(result) : line}\n`);
 }

@@ -4,6 +4,7 @@ import { UsageError } from "../base/errors.js";
 import { MAX_IMAGE_SIZE, MAX_SCALE } from "../tasks/config/parts.js";
 import { parseYaml } from "../tasks/config/yaml.js";
 import type { DeviceChoice } from "../tasks/open-model.js";
+import type { OnError } from "../tasks/skips.js";
 
 /** What the options below give. */
 export interface DeviceFlags {
@@ -27,6 +28,12 @@ export const PRECISION = new Option(
   "--precision <p>",
   "f32, or f16: products of halves, whose error is printed",
 ).choices(["f32", "f16"]);
+
+/** `--on-error` of a command. @param otherwise its default */
+export function onErrorOption(otherwise: OnError): Option {
+  const text = `photos that cannot be used: skip leaves them out and lists them (default: ${otherwise})`;
+  return new Option("--on-error <what>", text).choices(["skip", "stop"]);
+}
 
 /** Flags as a task takes them. @param news is told what is timed and kept */
 export function deviceChoice(

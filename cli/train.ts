@@ -5,6 +5,7 @@ import { type Override, parseSet } from "../tasks/config/override.js";
 import { MOST_SKIPPED, RESNET_NAMES } from "../tasks/config/train-schema.js";
 import type { Yaml } from "../tasks/config/yaml.js";
 import { runDownloadUrl } from "../tasks/download.js";
+import type { OnError } from "../tasks/skips.js";
 import { openWorkbench } from "../tasks/train/device-workbench.js";
 import type { Estimate, Measured, StageEstimate } from "../tasks/train/estimate.js";
 import { runTraining, type TrainResult } from "../tasks/train/run.js";
@@ -19,6 +20,7 @@ import {
   FORCE,
   MEMORY,
   NO_TUNE,
+  onErrorOption,
   parsePositive,
   parseWhole,
   parseWithin,
@@ -34,6 +36,7 @@ interface TrainFlags extends DeviceFlags {
   architecture?: string;
   skipLayer?: number;
   lossMargin?: number;
+  onError?: OnError;
   set?: string[];
   dryRun?: boolean;
   force?: boolean;
@@ -78,6 +81,7 @@ export function trainCommand(): Command {
     .option("--skip-layer <n>", "stages dropped from the end of the trunk", parseWithin(0, MOST_SKIPPED))
     .option("--loss-margin <x>", "HOW: margin of the contrastive loss", parsePositive)
     .option("--set <key=value...>", "any other key, for example training.optimizer.lr=1e-5", collect)
+    .addOption(onErrorOption("skip"))
     .addOption(DEVICE)
     .addOption(MEMORY)
     .addOption(NO_TUNE)
@@ -93,7 +97,15 @@ async function runTrain(config: string, flags: TrainFlags): Promise<void> {
   const signal = interruptSignal();
   const choice = deviceChoice(flags, progress.note.bind(progress));
   const result = await runTraining(
-    { config, overrides: overridesOf(flags), progress, signal, dryRun: flags.dryRun, force: flags.force },
+    {
+      config,
+      overrides: overridesOf(flags),
+      onError: flags.onError,
+      progress,
+      signal,
+      dryRun: flags.dryRun,
+      force: flags.force,
+    },
     {
       open: (gpuId) => openWorkbench(choice, gpuId),
       download: (url, path, root) => runDownloadUrl(url, path, { root, progress, signal }),
@@ -114,9 +126,9 @@ function flagValue(flag: keyof TrainFlags, flags: TrainFlags): Yaml {
   return flag === "images" ? resolve(flags.images as string) : (flags[flag] as Yaml);
 }
 
-function resultText({ folder, epochs, skipped, best, estimate }: TrainResult): string {
+function resultText({ folder, epochs, alreadyTrained, best, estimate }: TrainResult): string {
   if (estimate) return estimateText(estimate, epochs);
-  if (skipped) return `${folder}: trained already (${epochs} epochs)`;
+  if (alreadyTrained) return `${folder}: trained already (${epochs} epochs)`;
   const which = best ? `; best epoch ${best.epoch} by ${best.by} (${best.value.toPrecision(4)})` : "";
   return `${folder}: ${epochs} epochs${which}`;
 }

@@ -5,7 +5,7 @@
  * for unconverted and converted here.
  */
 import sharp, { type Metadata, type SharpOptions } from "sharp";
-import { FileFormatError } from "../base/errors.js";
+import { FileFormatError, FireGpuError } from "../base/errors.js";
 import type { RgbImage } from "../base/image.js";
 import { readRegularAsync } from "../base/regular-file.js";
 import { cmykToRgb, dropAlpha, grey16ToRgb, greyToRgb } from "./image/colour.js";
@@ -38,6 +38,24 @@ export async function readImage(path: string, options: DecodeOptions = {}): Prom
 }
 
 /**
+ * Width and height of a photo as {@link readImage} gives it, from its header. @throws as readImage, for what a header shows
+ */
+export async function readImageSize(path: string): Promise<{ width: number; height: number }> {
+  const bytes = await readRegularAsync(path, { code: "ImageMissing", limit: MAX_PHOTO_BYTES });
+  const format = requireFormat(bytes, path);
+  try {
+    if (format !== "tiff") {
+      const { width, height } = await headerOf(bytes);
+      return { width, height };
+    }
+    const { width, height, orientation } = planTiff(bytes, path);
+    return orientation >= 5 ? { width: height, height: width } : { width, height };
+  } catch (cause) {
+    throw undecodable(cause, format, path);
+  }
+}
+
+/**
  * Decodes a JPEG, PNG, WebP or TIFF (the first page), recognised by content.
  * @param file name for messages only
  * @throws FileFormatError UnsupportedFeature (another format or sample type, too many pixels), Truncated (nothing of the
@@ -48,11 +66,14 @@ export async function decodeImage(bytes: Uint8Array, file: string, options: Deco
   try {
     return format === "tiff" ? await decodeTiff(bytes, file, options) : await decodeOther(format, bytes, file, options);
   } catch (cause) {
-    if (cause instanceof FileFormatError) throw cause;
-    throw new FileFormatError("MalformedFile", file, `cannot decode this ${format.toUpperCase()}: ${reasonOf(cause)}`, {
-      cause,
-    });
+    throw undecodable(cause, format, file);
   }
+}
+
+function undecodable(cause: unknown, format: ImageFormat, file: string): Error {
+  if (cause instanceof FireGpuError) return cause;
+  const detail = `cannot decode this ${format.toUpperCase()}: ${reasonOf(cause)}`;
+  return new FileFormatError("MalformedFile", file, detail, { cause });
 }
 
 /** @throws FileFormatError UnsupportedFeature naming what the file is instead */

@@ -90,7 +90,7 @@ export class ImageLoader {
         const result = await first.work;
         if (result instanceof ImageError) yield { index, path: first.path, error: result };
         else {
-          for (const line of result.notices) this.notice(line);
+          for (const line of result.notices) this.tell(line);
           yield { index, path: first.path, ...result };
         }
       }
@@ -104,7 +104,8 @@ export class ImageLoader {
     return this.pool.close();
   }
 
-  private notice(line: string): void {
+  /** Passes a line on what is odd about a photo to `onNotice`, each line once. */
+  tell(line: string): void {
     if (this.noticed.has(line)) return;
     this.noticed.add(line);
     this.onNotice(line);

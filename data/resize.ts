@@ -76,12 +76,36 @@ export function crop(image: RgbImage, box: Box): RgbImage {
   return { width, height, data };
 }
 
+/** A box may be so many times as wide and high as its image: beyond it is a mistake, and would cost that much memory. */
+const LARGEST_BOX = 2;
+
+/**
+ * Makes sure that a query box shows a part of its image; one that reaches out a little is completed with black, as the
+ * reference does.
+ * @param where what the message begins with: the photo, the query
+ * @throws UsageError EmptyBox without area; BoxOutside when no pixel lies in the image, or when the box is more than twice
+ *   as wide or high as the image
+ */
+export function requireBox({ width, height }: Size, box: Box, where: string): void {
+  const [x1, y1, x2, y2] = box.map(roundHalfEven);
+  const shown = `box [${box.join(", ")}]`;
+  if (!(x2 - x1 > 0 && y2 - y1 > 0))
+    throw new UsageError("EmptyBox", `${where}: expected a box x1 < x2, y1 < y2 of whole pixels, got ${shown}`);
+  const image = `the photo of ${width} × ${height} pixels`;
+  if (x1 >= width || y1 >= height || x2 <= 0 || y2 <= 0)
+    throw new UsageError("BoxOutside", `${where}: ${shown} lies outside ${image}`);
+  if (x2 - x1 > LARGEST_BOX * width || y2 - y1 > LARGEST_BOX * height)
+    throw new UsageError("BoxOutside", `${where}: ${shown} is more than ${LARGEST_BOX} times as large as ${image}`);
+}
+
 /**
  * An image as the networks get it: whole, longer side at most `imageSize`; or, with a box, the crop, shrunk by the same
  * factor as its whole image would be: limit imageSize · max(crop side) / max(image side).
+ * @throws as {@link requireBox}
  */
 export function prepareImage(image: RgbImage, imageSize: number, box: Box | null = null): RgbImage {
   if (!box) return thumbnail(image, imageSize);
+  requireBox(image, box, "data");
   const part = crop(image, box);
   const limit = (imageSize * Math.max(part.width, part.height)) / Math.max(image.width, image.height);
   return thumbnail(part, Math.max(1, limit));

@@ -1,5 +1,6 @@
 /** @file A photo small enough to be shown in a page. */
 import sharp from "sharp";
+import { FireGpuError } from "../base/errors.js";
 import { readImage } from "./decode.js";
 import type { Size } from "./resize.js";
 
@@ -20,4 +21,18 @@ export async function readThumbnail(file: string, limit: number, quality = 72): 
     .jpeg({ quality, mozjpeg: true })
     .toBuffer({ resolveWithObject: true });
   return { jpeg: data, width: info.width, height: info.height, original: { width, height } };
+}
+
+/** The same, and a grey square for a photo that cannot be read: a page of many photos is not lost for one of them. */
+export async function readThumbnailOrGrey(file: string, limit: number): Promise<Thumbnail> {
+  try {
+    return await readThumbnail(file, limit);
+  } catch (error) {
+    if (!(error instanceof FireGpuError)) throw error;
+    const size = { width: limit, height: limit };
+    const jpeg = await sharp({ create: { ...size, channels: 3, background: "#888" } })
+      .jpeg()
+      .toBuffer();
+    return { jpeg, ...size, original: size };
+  }
 }

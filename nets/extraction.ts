@@ -1,7 +1,7 @@
 /**
  * @file Multi-scale extraction, common to FIRe and HOW: photo bytes go up, each scale runs through the network, the
  * strongest descriptors of all scales come down. One plan, and so one submit, an image; a second image of the same size
- * replays it.
+ * replays it. Scales that a photo is too thin for are left out (fitting-scales.ts).
  */
 import type { ImageInput } from "../base/image.js";
 import { f16ToNumber, numberToF16 } from "../base/tensor.js";
@@ -12,6 +12,7 @@ import { type ResizeConvention, rescale } from "../engine/ops/resize.js";
 import { gatherRows, strongest, weightedSum } from "../engine/ops/select.js";
 import type { Plan } from "../engine/plan.js";
 import type { Tensor } from "../engine/tensor.js";
+import { requireScales } from "./fitting-scales.js";
 import type { LocalFeatures, LocalOptions, RuntimeParams } from "./network.js";
 
 /** Candidates of all scales: aligned rows, those of one scale below those of another. */
@@ -51,13 +52,15 @@ export class Extractor {
 
   /** Local features of one image (fire.md §1.7, how.md §1). */
   async local(image: ImageInput, options: LocalOptions): Promise<LocalFeatures> {
-    const key = `${this.id}local/${sizeKey(image)}/${options.scales}/${options.featuresNum}`;
-    const plan = this.plan(key, image, options.scales, (all) => this.selection(all, options.featuresNum));
-    return this.assemble(key, options.scales, await plan.run(image.data));
+    const scales = requireScales(image, options.scales);
+    const key = `${this.id}local/${sizeKey(image)}/${scales}/${options.featuresNum}`;
+    const plan = this.plan(key, image, scales, (all) => this.selection(all, options.featuresNum));
+    return this.assemble(key, scales, await plan.run(image.data));
   }
 
   /** Σ strength · descriptor over all scales, divided by (its norm + 1e-6) (fire.md §1.6). */
-  async global(image: ImageInput, scales: readonly number[], divideByMaximum: boolean): Promise<Float32Array> {
+  async global(image: ImageInput, wanted: readonly number[], divideByMaximum: boolean): Promise<Float32Array> {
+    const scales = requireScales(image, wanted);
     const key = `${this.id}global/${sizeKey(image)}/${scales}`;
     const plan = this.plan(key, image, scales, (all) => [all.strengths, this.weighted(all)]);
     const [strengths, partial] = (await plan.run(image.data)) as Float32Array[];
@@ -70,14 +73,15 @@ export class Extractor {
     options: LocalOptions,
     divideByMaximum: boolean,
   ): Promise<{ local: LocalFeatures; global: Float32Array }> {
-    const key = `${this.id}both/${sizeKey(image)}/${options.scales}/${options.featuresNum}`;
-    const plan = this.plan(key, image, options.scales, (all) => [
+    const scales = requireScales(image, options.scales);
+    const key = `${this.id}both/${sizeKey(image)}/${scales}/${options.featuresNum}`;
+    const plan = this.plan(key, image, scales, (all) => [
       this.weighted(all),
       ...this.selection(all, options.featuresNum),
     ]);
     const [partial, ...selected] = await plan.run(image.data);
     const global = this.total(selected[0] as Float32Array, partial as Float32Array, divideByMaximum);
-    return { local: this.assemble(key, options.scales, selected), global };
+    return { local: this.assemble(key, scales, selected), global };
   }
 
   /** Forgets the plans of this network. */

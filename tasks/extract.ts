@@ -23,6 +23,7 @@ import { warnOfSmallImages } from "./image-size.js";
 import { modelIdentity, type OpenModel } from "./open-model.js";
 import { claimOutput } from "./outputs.js";
 import { type Progress, silent } from "./progress.js";
+import { type OnError, SkipList, type SkippedPhoto } from "./skips.js";
 
 /** What to extract. Left out: what the checkpoint says (`net_params.runtime`). */
 export interface ExtractOptions {
@@ -38,6 +39,8 @@ export interface ExtractOptions {
   readonly featuresNum?: number | null;
   /** Longer side at most, in pixels. */
   readonly imageSize?: number;
+  /** Whether photos that cannot be used are left out (default), or end the run. */
+  readonly onError?: OnError;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
 }
@@ -49,29 +52,36 @@ export interface ExtractResult {
   /** Rows of `descriptors`: one an image for global descriptors. */
   readonly descriptors: number;
   readonly dim: number;
+  /** Photos that could not be used; they have no id. */
+  readonly skipped: readonly SkippedPhoto[];
 }
 
 /**
  * Local: tensors `descriptors` (N × D, not normalised), `strengths` (N), `locations` (N × 2), `scales` (N), `image_ids` (N).
- * Global: `descriptors` (images × D, L2-normalised), `image_ids`. Metadata: `names` (JSON list, by image id), `model`, ….
- * @throws UsageError, MissingDataError, FileFormatError naming the photo; WriteError; Interrupted after the signal
+ * Global: `descriptors` (images × D, L2-normalised), `image_ids`. Metadata: `names` (JSON list, by image id), `model`, …;
+ * `skipped` (JSON list of file, code, reason) where photos were left out.
+ * @throws UsageError, MissingDataError, FileFormatError naming the photo, also when none of them can be used; WriteError;
+ *   Interrupted after the signal
  */
 export async function extract(
   options: ExtractOptions,
   open: (checkpoint: string) => Promise<OpenModel>,
 ): Promise<ExtractResult> {
-  const { out, force, inputs, checkpoint } = options;
+  const { out, force, inputs, checkpoint, progress, signal } = options;
   const named = [checkpoint, ...inputs];
   const claimed = claimOutput({ option: "--out", file: out, isOwn: isFeatureFile, force, inputs: named });
   const partial = besides(out, ".partial");
   requireOwnPartial(partial);
-  const paths = findImages(inputs, options.progress);
+  const paths = findImages(inputs, progress);
   claimed.mustDifferFrom(paths);
+  const photos: Photo[] = wholePhotos(paths);
+  const skips = new SkipList(options.onError ?? "skip");
+  await skips.lookAt(photos, "extract", progress, signal);
   const model = await open(checkpoint);
-  if (model.notice) options.progress.note(model.notice);
-  const loader = new ImageLoader({ onNotice: (line) => options.progress.warn(line) });
+  if (model.notice) progress.note(model.notice);
+  const loader = new ImageLoader({ onNotice: (line) => progress.warn(line) });
   try {
-    const store = { folder: partial, loader, progress: options.progress, signal: options.signal };
+    const store = { folder: partial, loader, progress, skips, signal };
     const { network } = model;
     const { runtime } = network;
     const inference = {
@@ -79,30 +89,28 @@ export async function extract(
       scales: options.scales ?? runtime.scales,
       featuresNum: options.featuresNum === undefined ? runtime.featuresNum : options.featuresNum,
     };
-    warnOfSmallImages(options.progress, inference.imageSize, "image size");
+    warnOfSmallImages(progress, inference.imageSize, "image size");
     const sha256 = await sha256File(checkpoint);
     const source = { network, sha256: modelIdentity(sha256, model) };
-    const photos: Photo[] = wholePhotos(paths);
-    const request = await (options.global ? globalRequest : localRequest)(source, "extract", photos, inference);
+    const request = await (options.global ? globalRequest : localRequest)(source, "extract", photos, inference, skips);
     const features = await CachedFeatures.open(store, request);
     const metadata = {
-      names: JSON.stringify(paths),
       network: `${network.kind} ${network.architecture}`,
       model_sha256: sha256,
       precision: model.precision ?? "f32",
       kind: options.global ? "global" : "local",
       inference: JSON.stringify(inference),
     };
-    let result: ExtractResult;
+    const job: WriteJob = { features, out, paths, dim: network.outputDim, metadata, skips };
+    let written: { images: number; descriptors: number };
     try {
-      result = options.global
-        ? await writeGlobal(features, out, paths.length, network.outputDim, metadata)
-        : await writeLocal(features, out, paths.length, network.outputDim, metadata);
+      written = await (options.global ? writeGlobal(job) : writeLocal(job));
     } finally {
       await features.close();
     }
     removePartial(partial);
-    return result;
+    skips.report(progress);
+    return { out, ...written, dim: network.outputDim, skipped: skips.list };
   } finally {
     await loader.close();
     await model.close();
@@ -156,7 +164,7 @@ function isFeatureFile(file: string): boolean {
 
 /** Folders and files that a feature cache makes. */
 const CACHE = /^features-[0-9a-f]+$/;
-const CACHE_FILE = /^(about\.json|\d{6}\.shard|lock|lock\.held)$/;
+const CACHE_FILE = /^(about\.json|notices\.jsonl|\d{6}\.shard|lock|lock\.held)$/;
 
 /** @throws UsageError when what has the name of the folder of unfinished work is anything else */
 function requireOwnPartial(partial: string): void {
@@ -206,16 +214,39 @@ function beginFile(out: string, tensors: [string, DType, number[]][], metadata: 
   return file;
 }
 
+interface WriteJob {
+  readonly features: CachedFeatures;
+  readonly out: string;
+  readonly paths: readonly string[];
+  readonly dim: number;
+  readonly metadata: Metadata;
+  readonly skips: SkipList;
+}
+
+/** Names by image id and what was left out, once everything is computed. @throws FileFormatError when nothing is left */
+function describeImages({ paths, metadata, skips }: WriteJob, names: readonly string[]): Metadata {
+  skips.requireSome(names.length, paths.length, "extract");
+  const described: Metadata = { names: JSON.stringify(names), ...metadata };
+  if (skips.list.length > 0) described.skipped = JSON.stringify(skips.list);
+  return described;
+}
+
+/** Photos that were not skipped, in order. */
+async function* present<T>(each: AsyncIterable<T | null>): AsyncGenerator<T> {
+  for await (const one of each) if (one !== null) yield one;
+}
+
 /** First pass: compute what is missing and count. Then one pass over the records for each tensor: memory stays small. */
-async function writeLocal(
-  features: CachedFeatures,
-  out: string,
-  images: number,
-  dim: number,
-  metadata: Metadata,
-): Promise<ExtractResult> {
+async function writeLocal(job: WriteJob): Promise<{ images: number; descriptors: number }> {
+  const { features, out, paths, dim } = job;
+  const names: string[] = [];
   let rows = 0;
-  for await (const { count } of eachLocal(features)) rows += count;
+  let at = 0;
+  for await (const one of eachLocal(features)) {
+    if (one) names.push(paths[at]);
+    rows += one?.count ?? 0;
+    at++;
+  }
   const file = beginFile(
     out,
     [
@@ -225,46 +256,47 @@ async function writeLocal(
       ["image_ids", "I32", [rows]],
       ["locations", "I16", [rows, 2]],
     ],
-    metadata,
+    describeImages(job, names),
   );
   try {
     for (const part of ["descriptors", "strengths", "scales"] as const) {
-      for await (const one of eachLocal(features)) file.write(bytesOf(one[part]));
+      for await (const one of present(eachLocal(features))) file.write(bytesOf(one[part]));
     }
     let id = 0;
-    for await (const { count } of eachLocal(features)) file.write(bytesOf(new Int32Array(count).fill(id++)));
-    for await (const { locations } of eachLocal(features)) file.write(bytesOf(locations));
+    for await (const { count } of present(eachLocal(features))) file.write(bytesOf(new Int32Array(count).fill(id++)));
+    for await (const { locations } of present(eachLocal(features))) file.write(bytesOf(locations));
     file.commit();
   } catch (error) {
     file.abort();
     throw error;
   }
-  return { out, images, descriptors: rows, dim };
+  return { images: names.length, descriptors: rows };
 }
 
-async function writeGlobal(
-  features: CachedFeatures,
-  out: string,
-  images: number,
-  dim: number,
-  metadata: Metadata,
-): Promise<ExtractResult> {
+async function writeGlobal(job: WriteJob): Promise<{ images: number; descriptors: number }> {
+  const { features, out, paths, dim } = job;
   // Everything is computed before the file is begun.
-  for await (const _ of eachGlobal(features));
+  const names: string[] = [];
+  let at = 0;
+  for await (const one of eachGlobal(features)) {
+    if (one) names.push(paths[at]);
+    at++;
+  }
+  const images = names.length;
   const tensors: [string, DType, number[]][] = [
     ["descriptors", "F32", [images, dim]],
     ["image_ids", "I32", [images]],
   ];
-  const file = beginFile(out, tensors, metadata);
+  const file = beginFile(out, tensors, describeImages(job, names));
   try {
-    for await (const descriptor of eachGlobal(features)) file.write(bytesOf(descriptor));
+    for await (const descriptor of present(eachGlobal(features))) file.write(bytesOf(descriptor));
     file.write(bytesOf(Int32Array.from({ length: images }, (_, i) => i)));
     file.commit();
   } catch (error) {
     file.abort();
     throw error;
   }
-  return { out, images, descriptors: images, dim };
+  return { images, descriptors: images };
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {

@@ -87,11 +87,8 @@ async function trainingRequest(session: Session): Promise<DescribedRequest> {
     // Only the first of its images are wanted; their request looks whether they are there.
     const { images } = await session.dataset(training.dataset, false);
     const photos = wholePhotos(images.slice(0, training.images));
-    return await localRequest(session.model, "codebook", photos, {
-      ...inference,
-      scales: training.scales,
-      featuresNum,
-    });
+    const wanted = { ...inference, scales: training.scales, featuresNum };
+    return await localRequest(session.model, "codebook", photos, wanted, session.store.skips);
   } catch (error) {
     if (!(error instanceof MissingDataError)) throw error;
     // The description tells already how to get itself; its photos may be missing alone.

@@ -6,10 +6,17 @@ import { existsSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../base/atomic.js";
+import { UsageError } from "../../base/errors.js";
+import { appendText } from "../../base/file-io.js";
 import type { RgbImage } from "../../base/image.js";
 import { readRegularText } from "../../base/regular-file.js";
+import { maxPixels } from "../../data/image/limits.js";
+import { ImageError } from "../../data/image-job.js";
 import type { ImageLoader } from "../../data/loader.js";
+import { fittingScales } from "../../nets/fitting-scales.js";
 import { type Progress, type Stage, stopIfAsked } from "../progress.js";
+import { SkipList } from "../skips.js";
+import { decodeSkipped, encodeSkipped } from "./feature-codec.js";
 import { differences, fingerprint, type Ingredients, photosHash, shortName } from "./fingerprint.js";
 import { type Photo, photoStates } from "./photos.js";
 import { RecordLog } from "./record-log.js";
@@ -25,6 +32,8 @@ export interface FeatureRequest {
   readonly imageSize: number;
   /** What else decides the result: model, scales, …; the names are read by the user. */
   readonly ingredients: Ingredients;
+  /** Those that `compute` uses: a photo too thin for one of them is told. */
+  readonly scales: readonly number[];
   /** One photo to one record. */
   readonly compute: (image: RgbImage) => Promise<Uint8Array>;
 }
@@ -35,6 +44,8 @@ export interface FeatureStore {
   readonly folder: string;
   readonly loader: ImageLoader;
   readonly progress: Progress;
+  /** What to do with photos that cannot be used; left out, the run stops at them. */
+  readonly skips?: SkipList;
   readonly signal?: AbortSignal;
 }
 
@@ -44,11 +55,12 @@ export interface DescribedRequest extends FeatureRequest {
   readonly print: Buffer;
 }
 
-/** Looks at the photos of a request. @throws MissingDataError when some are missing */
-export async function describeRequest(request: FeatureRequest): Promise<DescribedRequest> {
+/** Looks at the photos of a request. @throws MissingDataError when some are missing that are not to be skipped */
+export async function describeRequest(request: FeatureRequest, skips?: SkipList): Promise<DescribedRequest> {
   const { label, photos, imageSize, ingredients } = request;
-  const images = photosHash(photos, await photoStates(photos, label));
-  const all = { ...ingredients, format: FORMAT, "image size": imageSize, images };
+  const images = photosHash(photos, await photoStates(photos, label, skips?.policy === "skip" ? "state" : "error"));
+  const limit = process.env.FIRE_GPU_MAX_PIXELS ? { "max pixels": maxPixels() } : {};
+  const all = { ...ingredients, ...limit, format: FORMAT, "image size": imageSize, images };
   return { ...request, all, print: fingerprint(all) };
 }
 
@@ -77,6 +89,7 @@ export class CachedFeatures {
     const { label, photos } = request;
     const log = await openLog(store, request);
     if (log.count > 0) {
+      for (const line of keptNotices(folderOf(store, request), log.count)) store.loader.tell(line);
       const part =
         log.count < photos.length ? `continuing at image ${log.count + 1} of` : "reusing the features of all";
       store.progress.note(`${label}: ${part} ${photos.length} images (same model, preprocessing, scales and images)`);
@@ -84,7 +97,10 @@ export class CachedFeatures {
     return new CachedFeatures(log, store, request, companion);
   }
 
-  /** All records in the order of the photos: the kept ones first, each checked, then new ones, each kept at once. */
+  /**
+   * All records in the order of the photos: the kept ones first, each checked, then new ones, each kept at once. A photo
+   * that is skipped has a record that says why (feature-codec.ts), also for the next run.
+   */
   async *records(): AsyncGenerator<Uint8Array> {
     const { store, request, log } = this;
     const { photos, imageSize, label } = request;
@@ -92,6 +108,8 @@ export class CachedFeatures {
     let done = 0;
     for await (const record of log.read()) {
       stopIfAsked(store.signal);
+      const skipped = decodeSkipped(record, photos[done].path);
+      if (skipped) this.skips.add(skipped);
       done++;
       yield record;
     }
@@ -104,12 +122,14 @@ export class CachedFeatures {
     // One photo is on its way to the device while the one before is awaited, or the device would idle between them.
     let ahead: Promise<Uint8Array> | undefined;
     try {
-      for await (const { image, error } of store.loader.load(photos.slice(done), { imageSize })) {
+      for await (const { image, notices, error } of store.loader.load(photos.slice(done), { imageSize })) {
         if (error) {
           if (ahead) yield await this.keep(await ahead, stage);
           ahead = undefined;
-          throw error;
+          yield await this.keep(await this.skip(error, done++, other), stage);
+          continue;
         }
+        this.notice(done, image, notices);
         if (other) {
           // both logs are appended to in step, so here the photos go one by one
           yield await this.keep(await this.compute(image, done++, other), stage);
@@ -149,12 +169,43 @@ export class CachedFeatures {
     await rm(folderOf(this.store, this.request), { recursive: true, force: true });
   }
 
+  private get skips(): SkipList {
+    return this.store.skips ?? new SkipList("stop");
+  }
+
   /** A companion that is ahead (a run was killed between the two) or behind is left to its own evaluation. */
   private async compute(image: RgbImage, index: number, other: RecordLog | undefined): Promise<Uint8Array> {
-    if (!this.companion || other?.count !== index) return this.request.compute(image);
-    const [own, theirs] = await this.companion.compute(image);
-    await other.append(theirs);
-    return own;
+    try {
+      if (!this.companion || other?.count !== index) return await this.request.compute(image);
+      const [own, theirs] = await this.companion.compute(image);
+      await other.append(theirs);
+      return own;
+    } catch (cause) {
+      if (!(cause instanceof UsageError && cause.code === "NoScale")) throw cause;
+      return this.skip(ImageError.from(this.request.photos[index].path, cause), index, other);
+    }
+  }
+
+  /** The record of a photo that cannot be used. @throws the error when the run is to stop at such photos */
+  private async skip(error: ImageError, index: number, other: RecordLog | undefined): Promise<Uint8Array> {
+    this.skips.add(error);
+    const record = encodeSkipped(error);
+    if (other?.count === index) await other.append(record);
+    return record;
+  }
+
+  /** Keeps what was odd about a photo, since a run that reuses its features says so again. */
+  private notice(index: number, image: RgbImage, notices: readonly string[]): void {
+    const { scales, photos } = this.request;
+    const left = fittingScales(image, scales);
+    const out = scales.filter((scale) => !left.includes(scale));
+    const thin = `${photos[index].path}: too thin for ${out.length === 1 ? "scale" : "scales"} ${out.join(", ")} (${image.width} × ${image.height} pixels), left out`;
+    const lines = out.length > 0 && left.length > 0 ? [...notices, thin] : notices;
+    for (const line of lines) {
+      this.store.loader.tell(line);
+      const kept: Notice = { index, line };
+      appendText(join(folderOf(this.store, this.request), NOTICES), `${JSON.stringify(kept)}\n`);
+    }
   }
 }
 
@@ -179,6 +230,29 @@ async function openLog(store: FeatureStore, request: DescribedRequest): Promise<
   }
   writeFileAtomic(join(folder, "about.json"), `${JSON.stringify({ label, ingredients: all }, null, 1)}\n`);
   return log;
+}
+
+const NOTICES = "notices.jsonl";
+
+interface Notice {
+  readonly index: number;
+  readonly line: string;
+}
+
+/** What was odd about the first `count` photos. Only messages depend on it: a line that cannot be read is none. */
+function keptNotices(folder: string, count: number): string[] {
+  const file = join(folder, NOTICES);
+  if (!existsSync(file)) return [];
+  return readRegularText(file)
+    .split("\n")
+    .flatMap((text) => {
+      try {
+        const { index, line } = JSON.parse(text) as Notice;
+        return index < count && typeof line === "string" ? [line] : [];
+      } catch {
+        return [];
+      }
+    });
 }
 
 interface About {

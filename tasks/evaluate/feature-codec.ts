@@ -1,8 +1,11 @@
 /**
  * @file Features of one image as a log record, little-endian:
  * local: count u32 · dim u32 · descriptors f32[count·dim] · strengths f32[count] · scales f32[count] · locations i16[2·count];
- * global: the descriptor, f32[dim].
+ * global: the descriptor, f32[dim];
+ * a photo that was skipped: "FGSKIP\0\1", then code, reason and exit code as JSON.
  */
+import { FileFormatError } from "../../base/errors.js";
+import { ImageError } from "../../data/image-job.js";
 import type { LocalFeatures } from "../../nets/network.js";
 
 /** Where the descriptors begin in a local record. */
@@ -52,4 +55,28 @@ export function encodeGlobal(descriptor: Float32Array): Uint8Array {
 /** The descriptor of a record, a view of the same memory, which must begin at a multiple of 4. */
 export function decodeGlobal(bytes: Uint8Array): Float32Array {
   return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+}
+
+/** No count of features, nor a value of a descriptor, looks like this. */
+const SKIPPED = Buffer.from("FGSKIP\0\x01", "latin1");
+
+/** What stands for the features of a photo that cannot be used. */
+export function encodeSkipped({ code, message, exitCode }: ImageError): Uint8Array {
+  return Buffer.concat([SKIPPED, Buffer.from(JSON.stringify({ code, message, exitCode }))]);
+}
+
+/** Whether a record stands for a photo that was skipped. */
+export function isSkipped(record: Uint8Array): boolean {
+  return record.length >= SKIPPED.length && SKIPPED.equals(record.subarray(0, SKIPPED.length));
+}
+
+/** Why the photo `file` was skipped; undefined for any other record. */
+export function decodeSkipped(record: Uint8Array, file: string): ImageError | undefined {
+  if (!isSkipped(record)) return undefined;
+  try {
+    const { code, message, exitCode } = JSON.parse(Buffer.from(record.subarray(SKIPPED.length)).toString("utf8"));
+    return new ImageError(String(code), file, String(message), Number(exitCode));
+  } catch (cause) {
+    throw new FileFormatError("MalformedFile", file, "its record in the cache is damaged", { cause });
+  }
 }

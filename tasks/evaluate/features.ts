@@ -1,8 +1,17 @@
 /** @file Local and global features of photos, through the cache. */
 import type { VectorSource } from "../../asmk/vectors.js";
 import type { LocalFeatures, RetrievalNetwork } from "../../nets/network.js";
+import type { SkipList } from "../skips.js";
 import { type CachedFeatures, type Companion, type DescribedRequest, describeRequest } from "./feature-cache.js";
-import { DESCRIPTORS_AT, decodeGlobal, decodeLocal, encodeGlobal, encodeLocal, localSize } from "./feature-codec.js";
+import {
+  DESCRIPTORS_AT,
+  decodeGlobal,
+  decodeLocal,
+  encodeGlobal,
+  encodeLocal,
+  isSkipped,
+  localSize,
+} from "./feature-codec.js";
 import type { Ingredients } from "./fingerprint.js";
 import type { Photo } from "./photos.js";
 import type { RecordLog } from "./record-log.js";
@@ -25,11 +34,12 @@ export function localRequest(
   label: string,
   photos: readonly Photo[],
   { imageSize, scales, featuresNum }: Inference,
+  skips?: SkipList,
 ): Promise<DescribedRequest> {
   const ingredients: Ingredients = { kind: "local", model: sha256, scales, features_num: featuresNum };
   const compute = async (image: Parameters<RetrievalNetwork["extractLocal"]>[0]) =>
     encodeLocal(await network.extractLocal(image, { scales, featuresNum }));
-  return describeRequest({ label, photos, imageSize, ingredients, compute });
+  return describeRequest({ label, photos, imageSize, ingredients, scales, compute }, skips);
 }
 
 /** Describes the global descriptors of a list of photos. */
@@ -38,11 +48,12 @@ export function globalRequest(
   label: string,
   photos: readonly Photo[],
   { imageSize, scales }: Omit<Inference, "featuresNum">,
+  skips?: SkipList,
 ): Promise<DescribedRequest> {
   const ingredients: Ingredients = { kind: "global", model: sha256, scales };
   const compute = async (image: Parameters<RetrievalNetwork["extractGlobal"]>[0]) =>
     encodeGlobal(await network.extractGlobal(image, scales));
-  return describeRequest({ label, photos, imageSize, ingredients, compute });
+  return describeRequest({ label, photos, imageSize, ingredients, scales, compute }, skips);
 }
 
 /** Lets the local features of `local` come out of the pass that computes the global descriptors of the same photos. */
@@ -58,29 +69,37 @@ export function alongGlobal(
   return { request: local, compute };
 }
 
-/** Local features of each photo in order; reads, computes and keeps as needed. */
-export async function* eachLocal(features: CachedFeatures): AsyncGenerator<LocalFeatures> {
-  for await (const record of features.records()) yield decodeLocal(record);
+/** Local features of each photo in order, null for one that was skipped; reads, computes and keeps as needed. */
+export async function* eachLocal(features: CachedFeatures): AsyncGenerator<LocalFeatures | null> {
+  for await (const record of features.records()) yield isSkipped(record) ? null : decodeLocal(record);
 }
 
-/** Global descriptor of each photo in order; reads, computes and keeps as needed. */
-export async function* eachGlobal(features: CachedFeatures): AsyncGenerator<Float32Array> {
-  for await (const record of features.records()) yield decodeGlobal(record);
+/** Global descriptor of each photo in order, null for one that was skipped; reads, computes and keeps as needed. */
+export async function* eachGlobal(features: CachedFeatures): AsyncGenerator<Float32Array | null> {
+  for await (const record of features.records()) yield isSkipped(record) ? null : decodeGlobal(record);
 }
 
-/** All global descriptors, one after another: photos × dim. */
-export async function allGlobal(features: CachedFeatures, count: number): Promise<{ dim: number; data: Float32Array }> {
+/** All global descriptors, one after another: photos × dim; zeros for the photos of `skipped`. */
+export async function allGlobal(
+  features: CachedFeatures,
+  count: number,
+): Promise<{ dim: number; data: Float32Array; skipped: ReadonlySet<number> }> {
   let data = new Float32Array(0);
   let dim = 0;
   let i = 0;
+  const skipped = new Set<number>();
   for await (const descriptor of eachGlobal(features)) {
-    if (i === 0) {
+    if (!descriptor) {
+      skipped.add(i++);
+      continue;
+    }
+    if (dim === 0) {
       dim = descriptor.length;
       data = new Float32Array(count * dim);
     }
     data.set(descriptor, i++ * dim);
   }
-  return { dim, data };
+  return { dim, data, skipped };
 }
 
 /**
@@ -91,7 +110,7 @@ export async function openDescriptors(features: CachedFeatures): Promise<VectorS
   const starts = [0];
   let dim = 0;
   for await (const record of features.records()) {
-    const size = localSize(record);
+    const size = isSkipped(record) ? { count: 0, dim } : localSize(record);
     dim = size.dim;
     starts.push(starts[starts.length - 1] + size.count);
   }

@@ -3,6 +3,8 @@ import { UsageError } from "../../base/errors.js";
 import type { DatasetSpec } from "../../data/datasets/load.js";
 import type { Dataset } from "../../data/datasets/types.js";
 import { scoreLines } from "../metrics/score-report.js";
+import { SkipList } from "../skips.js";
+import { wholePhotos } from "./photos.js";
 import type { Rankings } from "./rankings.js";
 import { type DatasetResult, datasetLabel } from "./results.js";
 import { type Session, secondsSince } from "./session.js";
@@ -22,10 +24,19 @@ export function announce(session: Session, dataset: Dataset): void {
   for (const warning of dataset.warnings) session.log.warn(warning);
 }
 
-/** Opens data sets that are to be queried. @throws UsageError for one without queries, and what `session.dataset` throws */
+/** Opens data sets that are to be queried, and looks at their photos. @throws UsageError for one without queries, and what `session.dataset` throws */
 export async function openAll(session: Session, specs: readonly DatasetSpec[]): Promise<Dataset[]> {
   const datasets: Dataset[] = [];
-  for (const spec of specs) datasets.push(withQueries(await session.dataset(spec, true)));
+  // Photos that are missing are either an error now, or skipped like others that cannot be used.
+  const { skips, progress } = session.store;
+  for (const spec of specs) datasets.push(withQueries(await session.dataset(spec, skips?.policy !== "skip")));
+  for (const dataset of datasets)
+    await (skips ?? new SkipList("stop")).lookAt(
+      [...dataset.queries, ...wholePhotos(dataset.images)],
+      datasetLabel(dataset),
+      progress,
+      session.signal,
+    );
   return datasets;
 }
 
@@ -48,7 +59,19 @@ export function about(dataset: Dataset) {
 
 /** Logs the scores and shows the rankings to whoever asked for them. */
 export function report(session: Session, dataset: Dataset, rankings: Rankings, result: DatasetResult): DatasetResult {
+  tellSkipped(session, dataset, rankings);
   if (result.score) for (const line of scoreLines(result.dataset, result.score)) session.log.note(line);
   session.onRanked?.(dataset, rankings, result);
   return result;
+}
+
+function tellSkipped({ log }: Session, dataset: Dataset, { skippedImages, skippedQueries }: Rankings): void {
+  const parts: string[] = [];
+  if (skippedImages?.size)
+    parts.push(`${skippedImages.size} of ${dataset.images.length} database photos were skipped and rank last`);
+  if (skippedQueries?.size)
+    parts.push(
+      `${skippedQueries.size} of ${dataset.queries.length} queries were skipped and are left out of the means`,
+    );
+  if (parts.length > 0) log.warn(`${datasetLabel(dataset)}: ${parts.join("; ")}`);
 }

@@ -18,19 +18,23 @@ export async function rankGlobal(session: Session, dataset: Dataset, localToo: b
   const queries = await descriptors(session, label, dataset.queries, localToo);
   const { dim } = database;
   const { found, ...search } = await timedSearches(dataset.queries.keys(), (q) =>
-    rankScores(similarities(database.data, queries.data.subarray(q * dim, (q + 1) * dim)), null),
+    rankScores(similarities(database, queries.data.subarray(q * dim, (q + 1) * dim)), null),
   );
   const times = { extraction: queries.extraction, ...search };
   session.log.note(`${label}: ${timesInWords(times)}`);
-  return collectRankings(found, times);
+  return {
+    ...collectRankings(found, times),
+    skippedQueries: queries.skipped,
+    skippedImages: database.skipped,
+  };
 }
 
 async function descriptors(session: Session, label: string, photos: readonly Photo[], localToo: boolean) {
   const { model, store } = session;
   const inference = inferenceOf(session.params);
-  const request = await globalRequest(model, `${label} (global)`, photos, inference);
+  const request = await globalRequest(model, `${label} (global)`, photos, inference, store.skips);
   const companion = localToo
-    ? alongGlobal(model, await localRequest(model, label, photos, inference), inference)
+    ? alongGlobal(model, await localRequest(model, label, photos, inference, store.skips), inference)
     : undefined;
   const cached = await CachedFeatures.open(store, request, companion);
   try {
@@ -43,14 +47,20 @@ async function descriptors(session: Session, label: string, photos: readonly Pho
   }
 }
 
-/** Dot product of each row with the query, in float64. */
-function similarities(rows: Float32Array, query: Float32Array): Float64Array {
+/** Less than the dot product of any two unit vectors. */
+const LAST = -2;
+
+/** Dot product of each row with the query, in float64; skipped rows come last. */
+function similarities(
+  { data: rows, skipped }: { readonly data: Float32Array; readonly skipped: ReadonlySet<number> },
+  query: Float32Array,
+): Float64Array {
   const dim = query.length;
   const out = new Float64Array(rows.length / dim);
   for (let i = 0; i < out.length; i++) {
     let sum = 0;
     for (let d = 0; d < dim; d++) sum += rows[i * dim + d] * query[d];
-    out[i] = sum;
+    out[i] = skipped.has(i) ? LAST : sum;
   }
   return out;
 }

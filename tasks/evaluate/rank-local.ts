@@ -5,6 +5,7 @@ import type { InvertedFile } from "../../asmk/inverted-file.js";
 import type { Dataset } from "../../data/datasets/types.js";
 import { stopIfAsked } from "../progress.js";
 import { CachedFeatures } from "./feature-cache.js";
+import { isSkipped } from "./feature-codec.js";
 import { eachLocal, localRequest } from "./features.js";
 import { type Photo, wholePhotos } from "./photos.js";
 import { timedSearches, timesInWords } from "./query-times.js";
@@ -35,8 +36,11 @@ export async function rankLocal(
 
   const begin = performance.now();
   let id = 0;
+  const skippedImages = new Set<number>();
   await withLocal(session, `${dataset.name} database`, wholePhotos(dataset.images), async (features) => {
-    await asmk.addImage(id++, features);
+    if (features) await asmk.addImage(id, features);
+    else skippedImages.add(id);
+    id++;
   });
   await asmk.commit();
   const indexSeconds = secondsSince(begin);
@@ -44,7 +48,7 @@ export async function rankLocal(
   log.note(`Indexed images in ${indexSeconds.toFixed(2)}s`);
   log.detail(`IVF stats: ${JSON.stringify(statistics)}`);
   const rankings = await queryAll(session, asmk, `${dataset.name} queries`, dataset.queries);
-  return { ...rankings, statistics, indexSeconds };
+  return { ...rankings, skippedImages, statistics, indexSeconds };
 }
 
 /**
@@ -57,34 +61,45 @@ export async function queryAll(
   label: string,
   queries: readonly Photo[],
 ): Promise<Rankings> {
-  const request = await localRequest(session.model, label, queries, inferenceOf(session.params));
+  const request = await localRequest(session.model, label, queries, inferenceOf(session.params), session.store.skips);
   const cached = await CachedFeatures.open(session.store, request);
   try {
     const computed = queries.length - Math.min(cached.log.count, queries.length);
     const begin = performance.now();
-    for await (const _ of cached.records()) stopIfAsked(session.signal);
+    const skippedQueries = new Set<number>();
+    let query = 0;
+    for await (const record of cached.records()) {
+      if (isSkipped(record)) skippedQueries.add(query);
+      query++;
+      stopIfAsked(session.signal);
+    }
     const extraction = computed > 0 ? secondsSince(begin) / computed : null;
     const { found, ...search } = await timedSearches(eachLocal(cached), (features) => {
       stopIfAsked(session.signal);
-      return asmk.search(features);
+      return asmk.search(features ?? nothing(session));
     });
     const times = { extraction, ...search };
     session.log.detail(`Average query time (quant+aggr+search) is ${times.searchWarm.toFixed(3)}s`);
     session.log.note(`${label}: ${timesInWords(times)}`);
-    return collectRankings(found, times);
+    return { ...collectRankings(found, times), skippedQueries };
   } finally {
     await cached.close();
   }
 }
 
-/** Runs `use` on the local features of each photo in order. */
+/** The features of a photo that was skipped. */
+function nothing({ model }: Session) {
+  return { count: 0, dim: model.network.outputDim, descriptors: new Float32Array(0) };
+}
+
+/** Runs `use` on the local features of each photo in order, null for one that was skipped. */
 async function withLocal(
   session: Session,
   label: string,
   photos: readonly Photo[],
-  use: (features: Parameters<Asmk["addImage"]>[1]) => Promise<void>,
+  use: (features: Parameters<Asmk["addImage"]>[1] | null) => Promise<void>,
 ): Promise<void> {
-  const request = await localRequest(session.model, label, photos, inferenceOf(session.params));
+  const request = await localRequest(session.model, label, photos, inferenceOf(session.params), session.store.skips);
   const cached = await CachedFeatures.open(session.store, request);
   try {
     for await (const features of eachLocal(cached)) {

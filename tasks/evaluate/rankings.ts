@@ -15,6 +15,10 @@ export interface Rankings {
   readonly querySeconds: number;
   /** Null where rankings of several runs were joined. */
   readonly times: QueryTimes | null;
+  /** Queries whose photo was skipped: their rows say nothing. */
+  readonly skippedQueries?: ReadonlySet<number>;
+  /** Database images that were skipped; they rank last. */
+  readonly skippedImages?: ReadonlySet<number>;
 }
 
 /** Joins rankings of equal length. */

@@ -7,6 +7,7 @@ import { writePickle } from "../../formats/pickle-write.js";
 import { NdArray, PyFloat } from "../../formats/python.js";
 import type { DatasetScore } from "../metrics/protocol.js";
 import { scoreKeys } from "../metrics/score-report.js";
+import type { SkippedPhoto } from "../skips.js";
 import type { QueryTimes } from "./query-times.js";
 import type { Rankings } from "./rankings.js";
 
@@ -41,6 +42,8 @@ export interface EvalResult {
   };
   readonly device: string;
   readonly results: readonly DatasetResult[];
+  /** Photos that were left out, with `--on-error skip`. */
+  readonly skipped: readonly SkippedPhoto[];
 }
 
 /** Name of a data set for files and messages: a set given as a path is known by its file's name. */

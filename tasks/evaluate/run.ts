@@ -17,6 +17,7 @@ import { warnOfSmallImages } from "../image-size.js";
 import { modelIdentity, type OpenModel } from "../open-model.js";
 import { type ClaimedOutput, claimExperiment, WRITTEN_HERE } from "../outputs.js";
 import type { Progress } from "../progress.js";
+import { type OnError, SkipList } from "../skips.js";
 import { EvalLog } from "./eval-log.js";
 import { evaluate } from "./evaluate.js";
 import { type Download, findModel } from "./model-file.js";
@@ -33,6 +34,8 @@ export interface EvalOptions {
   /** A file, or the name of a bundled one. */
   readonly config: string;
   readonly overrides?: readonly Override[];
+  /** Whether photos that cannot be used end the run (default: scores of a data set are those of all its photos), or are left out. */
+  readonly onError?: OnError;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
   readonly onRanked?: OnRanked;
@@ -77,7 +80,8 @@ export async function runEvaluation(options: EvalOptions, tools: EvalTools): Pro
       const { network, backend, device, notice } = opened;
       if (notice) log.note(notice);
       log.note(`${network.kind} ${network.architecture} from ${checkpoint} on ${device}`);
-      const store = { folder: join(folder, "cache"), loader, progress: log, signal: options.signal };
+      const skips = new SkipList(options.onError ?? "stop");
+      const store = { folder: join(folder, "cache"), loader, progress: log, skips, signal: options.signal };
       const begin = performance.now();
       const results = await evaluate({
         params,
@@ -96,8 +100,9 @@ export async function runEvaluation(options: EvalOptions, tools: EvalTools): Pro
       });
       log.note(whatItTook(performance.now() - begin, opened.peakBytes?.()));
       const model = { file: checkpoint, sha256, kind: network.kind, architecture: network.architecture };
-      const result: EvalResult = { experiment, folder, model, device, results };
+      const result: EvalResult = { experiment, folder, model, device, results, skipped: skips.list };
       options.onResult?.(result);
+      skips.report(log);
       // Most steps of a multistep evaluation have no results, and must not hide those of an earlier run.
       if (results.length > 0 || !params.evaluation.multistep) {
         writeFileAtomic(join(folder, "results.json"), `${JSON.stringify(resultJson(result), null, 1)}\n`);

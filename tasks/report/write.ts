@@ -1,7 +1,7 @@
 /** @file From collected sections to a page on disk. */
 import { basename } from "node:path";
 import { writeFileAtomic } from "../../base/atomic.js";
-import { readThumbnail, type Thumbnail } from "../../data/thumbnail.js";
+import { readThumbnailOrGrey, type Thumbnail } from "../../data/thumbnail.js";
 import { type EvalResult, resultJson } from "../evaluate/results.js";
 import type { OnRanked } from "../evaluate/session.js";
 import { collectSection, type ReportLimits, rankingsJson, type Section } from "./collect.js";
@@ -41,7 +41,7 @@ export function reportHead({ experiment, model, device }: EvalResult, about = ba
 
 /**
  * Writes the page, whole or not at all; every photo is read once.
- * @throws FileFormatError for a photo that cannot be decoded; FireGpuError CannotWrite
+ * A photo that cannot be read is a grey square. @throws FireGpuError CannotWrite
  */
 export async function writeReport(file: string, head: PageHead, sections: readonly Section[]): Promise<void> {
   const queries = sections.flatMap((s) => s.queries);
@@ -50,7 +50,7 @@ export async function writeReport(file: string, head: PageHead, sections: readon
   const pictures = new Map<string, Thumbnail>();
   for (let begin = 0; begin < paths.length; begin += AT_ONCE) {
     const block = paths.slice(begin, begin + AT_ONCE);
-    const read = await Promise.all(block.map((path) => readThumbnail(path, PICTURE)));
+    const read = await Promise.all(block.map((path) => readThumbnailOrGrey(path, PICTURE)));
     for (const [i, path] of block.entries()) pictures.set(path, read[i]);
   }
   const link = (path: string) => linkTo(file, path);

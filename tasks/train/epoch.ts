@@ -57,6 +57,7 @@ export async function trainEpoch(session: TrainSession, run: TrainRun): Promise<
     for (let step = done + 1; step <= steps; step++) {
       const begin = performance.now();
       let waited = 0;
+      let used = 0;
       let { sums } = run.state;
       let last: TupleLoss = { total: 0, terms: {} };
       for (let b = 0; b < parts; b++) {
@@ -66,15 +67,21 @@ export async function trainEpoch(session: TrainSession, run: TrainRun): Promise<
           throw new Interrupted();
         }
         const asked = performance.now();
-        const loaded = await nextTuple(source, wide);
+        const loaded = await nextImages(source, wide);
         waited += performance.now() - asked;
-        const tuple = loaded.map((image) => varied(image, imsize, variation, next++, variations));
+        const first = next;
+        next += wide;
+        stage.advance(wide);
+        const tuple = usableTuples(session, loaded, width).map(({ image, at }) =>
+          varied(image, imsize, variation, first + at, variations),
+        );
+        if (tuple.length < (comparesBatch(settings) ? 2 : 1) * width) continue;
         last = await run.trainer.accumulate(tuple);
         checkLoss(last, sums, usual);
         sums = addTuple(sums, last);
-        stage.advance(wide);
+        used++;
       }
-      await run.trainer.step(settings.optimiser, rates);
+      if (used > 0) await run.trainer.step(settings.optimiser, rates);
       const seconds = (performance.now() - begin) / 1000;
       sums = addStep(sums, seconds, waited / 1000);
       run.state = { ...run.state, step, sums, seconds: run.state.seconds + seconds };
@@ -86,6 +93,7 @@ export async function trainEpoch(session: TrainSession, run: TrainRun): Promise<
       }
       if (step < steps) await run.saveIfDue();
     }
+    session.skips.requireSome(run.state.sums.tuples, steps * batchSize, `epoch ${epoch}`);
   } catch (error) {
     throw error instanceof NumericError ? placed(error, session, run) : error;
   } finally {
@@ -94,15 +102,30 @@ export async function trainEpoch(session: TrainSession, run: TrainRun): Promise<
   }
 }
 
-async function nextTuple(source: AsyncGenerator<LoadedImage, void, void>, width: number): Promise<RgbImage[]> {
-  const tuple: RgbImage[] = [];
-  while (tuple.length < width) {
+async function nextImages(source: AsyncGenerator<LoadedImage, void, void>, count: number): Promise<LoadedImage[]> {
+  const images: LoadedImage[] = [];
+  while (images.length < count) {
     const { value } = await source.next();
     if (!value) throw new Error("training: the loader ended before the epoch");
-    if (value.error) throw value.error;
-    tuple.push(value.image);
+    images.push(value);
   }
-  return tuple;
+  return images;
+}
+
+/** The images of the tuples all of whose photos can be used. @throws ImageError when the training stops at such photos */
+function usableTuples(
+  { skips }: TrainSession,
+  loaded: readonly LoadedImage[],
+  width: number,
+): { image: RgbImage; at: number }[] {
+  const usable: { image: RgbImage; at: number }[] = [];
+  for (let begin = 0; begin < loaded.length; begin += width) {
+    const tuple = loaded.slice(begin, begin + width);
+    for (const { error } of tuple) if (error) skips.add(error);
+    const images = tuple.flatMap(({ image }, i) => (image ? [{ image, at: begin + i }] : []));
+    if (images.length === width) usable.push(...images);
+  }
+  return usable;
 }
 
 /**

@@ -200,9 +200,11 @@ async function load(session: EstimateOptions, images: Int32Array, imageSize: num
   const loaded: { image: RgbImage; original: { width: number; height: number } }[] = [];
   const requests = flippedRequests(session, images, streamOf(session, "dry"));
   for await (const { image, original, error } of session.loader.load(requests, { imageSize })) {
-    if (error) throw error;
-    loaded.push({ image, original });
+    if (error) session.skips.add(error);
+    else loaded.push({ image, original });
     stopIfAsked(session.signal);
   }
-  return loaded;
+  session.skips.requireSome(loaded.length, images.length, "training");
+  // As many as were asked for: only their number and size are measured.
+  return Array.from(images, (_, i) => loaded[i % loaded.length]);
 }

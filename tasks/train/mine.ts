@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { drawEpoch } from "../../data/tuples/draw.js";
 import { HardNegatives } from "../../data/tuples/hard-negatives.js";
 import type { RetrievalNetwork } from "../../nets/network.js";
-import { decodeGlobal, encodeGlobal } from "../evaluate/feature-codec.js";
+import { decodeGlobal, decodeSkipped, encodeGlobal, encodeSkipped } from "../evaluate/feature-codec.js";
 import { fingerprint } from "../evaluate/fingerprint.js";
 import { RecordLog } from "../evaluate/record-log.js";
 import { stopIfAsked } from "../progress.js";
@@ -44,17 +44,35 @@ export async function mineTuples(
 
   const { outputDim } = network;
   const rows = new Float32Array(queries.length * outputDim);
-  const clusters = queries.map((q) => set.clusters[q]);
-  const mining = new HardNegatives(rows, outputDim, clusters, nnum);
+  // Pairs whose query can be used, in order; their descriptors fill the first rows.
+  const usable: number[] = [];
+  let mining: HardNegatives | undefined;
   let i = 0;
   for await (const descriptor of describe(session, epoch, network, weights, Int32Array.from([...queries, ...pool]))) {
-    if (i < queries.length) rows.set(descriptor, i * outputDim);
-    else mining.offer(pool[i - queries.length], set.clusters[pool[i - queries.length]], descriptor);
-    i++;
+    const at = i++;
+    if (at < queries.length) {
+      if (!descriptor) continue;
+      rows.set(descriptor, usable.length * outputDim);
+      usable.push(at);
+      continue;
+    }
+    mining ??= negativesOf(usable.map((q) => queries[q]));
+    const image = pool[at - queries.length];
+    if (descriptor) mining.offer(image, set.clusters[image], descriptor);
   }
-  const { images: negatives, meanDistance } = mining.result();
-  for (let t = 0; t < queries.length; t++) images.set(negatives.subarray(t * nnum, (t + 1) * nnum), t * width + 2);
-  return { width, images, negativeDistance: meanDistance };
+  session.skips.requireSome(usable.length, queries.length, "mining");
+  const { images: negatives, meanDistance } = (mining ?? negativesOf(queries)).result();
+  const tuples = new Int32Array(usable.length * width);
+  for (const [t, q] of usable.entries()) {
+    tuples.set(images.subarray(q * width, q * width + 2), t * width);
+    tuples.set(negatives.subarray(t * nnum, (t + 1) * nnum), t * width + 2);
+  }
+  return { width, images: tuples, negativeDistance: meanDistance };
+
+  function negativesOf(asked: ArrayLike<number>): HardNegatives {
+    const clusters = Int32Array.from(asked, (q) => set.clusters[q]);
+    return new HardNegatives(rows.subarray(0, asked.length * outputDim), outputDim, clusters, nnum);
+  }
 }
 
 /** Where the descriptors of the mining under way are kept; removed by whoever has saved the tuples. */
@@ -67,15 +85,15 @@ export function dropMiningCache({ folder }: Pick<TrainSession, "folder">): void 
   rmSync(cacheFolder(folder), { recursive: true, force: true });
 }
 
-/** Global descriptors of images in order; kept ones first. */
+/** Global descriptors of images in order, null for one that is skipped; kept ones first. */
 async function* describe(
   session: TrainSession,
   epoch: number,
   network: RetrievalNetwork,
   weights: string,
   images: Int32Array,
-): AsyncGenerator<Float32Array> {
-  const { settings, loader, log: news, signal } = session;
+): AsyncGenerator<Float32Array | null> {
+  const { settings, set, loader, log: news, skips, signal } = session;
   const { imsize } = settings.params.training.dataset;
   const { training_scales: scales } = settings.runtime;
   const print = fingerprint({
@@ -86,6 +104,8 @@ async function* describe(
     scales,
     flip: settings.flip,
     images: [...images],
+    // A run that stops at bad photos does not take over what one that skipped them kept.
+    ...(skips.policy === "stop" ? { stop: true } : {}),
   });
   const kept = await RecordLog.open(cacheFolder(session.folder), print);
   const stage = news.stage(`mining ${epoch}`, images.length, kept.count);
@@ -93,17 +113,19 @@ async function* describe(
     let done = 0;
     const { count } = kept;
     for await (const record of kept.read()) {
+      const skipped = decodeSkipped(record, set.images[images[done]]);
+      if (skipped) skips.add(skipped);
       done++;
-      yield decodeGlobal(record);
+      yield skipped ? null : decodeGlobal(record);
     }
     if (done < count)
       news.warn(`mining ${epoch}: the cache is damaged after image ${done} of ${count}; extracting from there again`);
     const flips = streamOf(session, "epoch", epoch, "mining flips");
     const requests = flippedRequests(session, images.subarray(done), flips, done);
     for await (const { image, error } of loader.load(requests, { imageSize: imsize })) {
-      if (error) throw error;
-      const descriptor = await network.extractGlobal(image, scales);
-      await kept.append(encodeGlobal(descriptor));
+      if (error) skips.add(error);
+      const descriptor = error ? null : await network.extractGlobal(image, scales);
+      await kept.append(error ? encodeSkipped(error) : encodeGlobal(descriptor as Float32Array));
       stage.advance();
       yield descriptor;
       stopIfAsked(signal);

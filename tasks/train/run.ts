@@ -12,9 +12,11 @@ import { withAbsoluteTrainPaths } from "../config/paths.js";
 import { writeYaml } from "../config/yaml.js";
 import { EvalLog } from "../evaluate/eval-log.js";
 import { lockFolder } from "../evaluate/lock.js";
+import { wholePhotos } from "../evaluate/photos.js";
 import { warnOfSmallImages } from "../image-size.js";
 import { claimExperiment, WRITTEN_HERE } from "../outputs.js";
 import type { Progress } from "../progress.js";
+import { type OnError, SkipList, type SkippedPhoto } from "../skips.js";
 import { type Estimate, estimate } from "./estimate.js";
 import type { Decision, History } from "./history.js";
 import { openRun, trainAll } from "./loop.js";
@@ -27,6 +29,8 @@ export interface TrainOptions {
   /** A file, or the name of a bundled one. */
   readonly config: string;
   readonly overrides?: readonly Override[];
+  /** Whether photos that cannot be used are left out, with their tuples (default), or end the run. */
+  readonly onError?: OnError;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
   /** Measure one tuple and say what an epoch would need; nothing is trained or written. */
@@ -41,10 +45,12 @@ export interface TrainResult {
   readonly folder: string;
   readonly epochs: number;
   /** True when the last epoch's checkpoint was there already. */
-  readonly skipped: boolean;
+  readonly alreadyTrained: boolean;
   readonly best: Decision | null;
   readonly history: History | null;
   readonly estimate: Estimate | null;
+  /** Photos that could not be used. */
+  readonly skipped: readonly SkippedPhoto[];
 }
 
 /** Photos that a dry run makes sure of: enough to notice a missing archive, few enough for a slow disk. */
@@ -64,23 +70,38 @@ export async function runTraining(options: TrainOptions, tools: TrainTools): Pro
   const { data_folder, exp_folder, gpu_id } = params.demo_train;
   const root = resolve(data_folder);
   const folder = resolve(exp_folder, experiment);
-  const result = { experiment, folder, epochs: settings.epochs, best: null, history: null, estimate: null };
+  const result = {
+    experiment,
+    folder,
+    epochs: settings.epochs,
+    best: null,
+    history: null,
+    estimate: null,
+    alreadyTrained: false,
+    skipped: [],
+  };
   const { progress, signal, dryRun = false } = options;
 
   if (!dryRun && existsSync(join(folder, "epochs", `model_epoch${settings.epochs}.pth`))) {
     new EvalLog(join(folder, "train.log"), progress).note("Skipping network training, already trained");
-    return { ...result, skipped: true };
+    return { ...result, alreadyTrained: true };
   }
   if (!dryRun) claimExperiment(folder, options.force);
   tellIgnored(progress, params.validation.local_descriptor.asmk, "validation.local_descriptor.asmk");
   warnOfSmallImages(progress, params.training.dataset.imsize, "training.dataset.imsize");
   warnOfSmallImages(progress, settings.runtime.image_size, "model.runtime.image_size");
-  const { lookedFor, ...set } = await openTrainingSet(params.training.dataset, root, dryRun ? LOOKED_FOR : undefined);
+  const onError = options.onError ?? "skip";
+  const most = dryRun ? LOOKED_FOR : undefined;
+  const { lookedFor, ...set } = await openTrainingSet(params.training.dataset, root, onError, most);
+  const skips = new SkipList(onError, ({ file, reason }) =>
+    progress.warn(`${file}: ${reason}; it is skipped, and tuples with it`),
+  );
+  await skips.lookAt(wholePhotos(set.images), set.name, progress, signal, most);
   const loader = new ImageLoader({ onNotice: (line) => progress.warn(line) });
   const bench = await tools.open(gpu_id);
   try {
-    const parts = { settings, root, folder, set, bench, loader, signal };
-    if (dryRun) return { ...result, skipped: false, estimate: await estimate({ ...parts, progress, lookedFor }) };
+    const parts = { settings, root, folder, set, bench, loader, skips, signal };
+    if (dryRun) return { ...result, estimate: await estimate({ ...parts, progress, lookedFor }), skipped: skips.list };
     const unlock = lockFolder(folder);
     try {
       makeFolder(join(folder, "epochs"));
@@ -94,7 +115,8 @@ export async function runTraining(options: TrainOptions, tools: TrainTools): Pro
       const run = await openRun(session, tools.download);
       try {
         const best = await trainAll(session, run);
-        return { ...result, skipped: false, best, history: run.state.history };
+        skips.report(log);
+        return { ...result, best, history: run.state.history, skipped: skips.list };
       } finally {
         run.trainer.destroy();
       }

@@ -5,6 +5,7 @@ import type { ImageLoader, ImageRequest } from "../../data/loader.js";
 import { RandomStream } from "../../data/tuples/stream.js";
 import { bytesOf } from "../../formats/dtypes.js";
 import type { EvalLog } from "../evaluate/eval-log.js";
+import type { SkipList } from "../skips.js";
 import type { TrainSettings } from "./settings.js";
 import type { StateDict, Workbench } from "./workbench.js";
 
@@ -18,6 +19,8 @@ export interface TrainSession {
   readonly set: TrainingSet;
   readonly bench: Workbench;
   readonly loader: ImageLoader;
+  /** Photos that cannot be used; tuples with one are left out. */
+  readonly skips: SkipList;
   readonly log: EvalLog;
   readonly signal?: AbortSignal;
 }

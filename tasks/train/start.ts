@@ -67,7 +67,7 @@ const PHOTOS = 16;
 
 /** First weights of the session's network: `model.pretrained`, or random ones. */
 export async function startWeights(
-  { settings, root, bench, set, loader }: Omit<TrainSession, "log">,
+  { settings, root, bench, set, loader, skips }: Omit<TrainSession, "log">,
   download: Download,
 ): Promise<FirstWeights & { readonly file: string | null }> {
   const { pretrained, architecture } = settings.params.model;
@@ -78,9 +78,10 @@ export async function startWeights(
     const paths = Array.from({ length: count }, (_, i) => set.images[Math.floor((i * set.images.length) / count)]);
     const requests = paths.map((path) => ({ path }));
     for await (const { image, error } of loader.load(requests, { imageSize: settings.runtime.image_size })) {
-      if (error) throw error;
-      photos.push(image);
+      if (error) skips.add(error);
+      else photos.push(image);
     }
+    skips.requireSome(photos.length, count, "training");
   }
   return { ...(await bench.start(settings, file, photos)), file };
 }

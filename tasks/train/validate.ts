@@ -37,7 +37,7 @@ export interface Validation {
  * makes its validation scores differ from those of a stand-alone evaluation.
  */
 export async function validate(session: TrainSession, epoch: number, trainer: Trainer): Promise<Validation[]> {
-  const { settings, root, folder, bench, loader, log, signal } = session;
+  const { settings, root, folder, bench, loader, log, skips, signal } = session;
   const plans = validationPlans(settings);
   const due = { local: isDue(plans.local, epoch), global: isDue(plans.global, epoch) };
   if (!due.local && !due.global) return [];
@@ -48,7 +48,7 @@ export async function validate(session: TrainSession, epoch: number, trainer: Tr
       params: evalParams(settings, due),
       folder,
       model: { network, sha256 },
-      store: { folder: validationCache(folder), loader, progress: log, signal },
+      store: { folder: validationCache(folder), loader, progress: log, skips, signal },
       log,
       backend: bench.backend,
       dataset: (spec, checkFiles) => loadDataset(spec, { root, checkFiles }),

@@ -12,7 +12,7 @@ import { flippedRequests, streamOf, type TrainSession } from "./session.js";
  * @throws NumericError when there are too few descriptors
  */
 export async function initialiseWhitening(session: TrainSession, state: Map<string, HostTensor>): Promise<void> {
-  const { settings, set, bench, loader, log } = session;
+  const { settings, set, bench, loader, log, skips } = session;
   const { initialize_dim_reduction: options } = settings.params.training;
   if (options === false) return;
   const begin = performance.now();
@@ -27,14 +27,17 @@ export async function initialiseWhitening(session: TrainSession, state: Map<stri
     const stage = log.stage("whitening", count);
     let last: Float32Array = new Float32Array(0);
     for await (const { image, error } of loader.load(requests, { imageSize })) {
-      if (error) throw error;
+      stage.advance();
+      if (error) {
+        skips.add(error);
+        continue;
+      }
       // Sixty milliseconds an image of 256 × 1024 numbers: done while the device describes the next one.
       const [found] = await Promise.all([
         network.extractLocal(image, { scales, featuresNum: options.features_num ?? limit }),
         Promise.resolve(last).then((rows) => statistics.add(rows)),
       ]);
       last = found.descriptors;
-      stage.advance();
       stopIfAsked(session.signal);
     }
     statistics.add(last);

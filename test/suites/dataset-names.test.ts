@@ -168,7 +168,9 @@ test("the command that gets missing data puts them where they were looked for", 
   writeFileSync(sfm, JSON.stringify({ train: split, val: split }));
   const settings = { name: "retrieval-SfM-120k", mode: "train", images: undefined } as never;
   assert.ok(
-    (await say(() => openTrainingSet(settings, data))).endsWith(`get them with: fire-gpu download train ${folder}`),
+    (await say(() => openTrainingSet(settings, data, "skip"))).endsWith(
+      `get them with: fire-gpu download train ${folder}`,
+    ),
   );
   assert.ok((await say(() => loadDataset("train", { root: data }))).endsWith(`download train ${folder}`));
   assert.not.ok(existsSync("how_data"));

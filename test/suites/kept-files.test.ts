@@ -216,6 +216,7 @@ test("what a cache was made of decides messages alone: damaged, it stops nothing
     label: "toy",
     photos: [],
     imageSize: 64,
+    scales: [1],
     ingredients: {},
     all: { model: String(print) },
     print: Buffer.alloc(32, print),

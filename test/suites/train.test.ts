@@ -16,6 +16,7 @@ import { startState } from "../../nets/weights/start.js";
 import { loadTrainConfig } from "../../tasks/config/load.js";
 import { parseSet } from "../../tasks/config/override.js";
 import { Interrupted, type Progress, silent } from "../../tasks/progress.js";
+import type { OnError } from "../../tasks/skips.js";
 import { bestEpoch, emptyHistory, isDue } from "../../tasks/train/history.js";
 import { addStep, addTuple, isPrinted, noSums, trainLine } from "../../tasks/train/meter.js";
 import { runTraining } from "../../tasks/train/run.js";
@@ -48,15 +49,16 @@ interface Run {
   faults?: ToyFaults;
   signal?: AbortSignal;
   dryRun?: boolean;
+  onError?: OnError;
   progress?: Progress;
 }
 
 /** Runs the toy training; notes are what the user would read. */
-async function run(config: string, { sets = [], faults, signal, dryRun, progress }: Run = {}) {
+async function run(config: string, { sets = [], faults, signal, dryRun, onError, progress }: Run = {}) {
   const notes: string[] = [];
   const tools = toyTrainTools(0, faults);
   const told = progress ?? { ...silent, note: (line: string) => notes.push(line) };
-  const options = { config, overrides: sets.map(parseSet), progress: told, signal, dryRun };
+  const options = { config, overrides: sets.map(parseSet), progress: told, signal, dryRun, onError };
   const result = await runTraining(options, tools);
   return { result, notes, trainer: tools.trainers[0] };
 }
@@ -89,7 +91,7 @@ function comparable(experiment: string): unknown {
 test("a training mines, steps, validates, and leaves its files", async () => {
   const { config, experiment } = fresh();
   const { result, notes, trainer } = await run(config);
-  assert.is(result.skipped, false);
+  assert.is(result.alreadyTrained, false);
   // 12 tuples an epoch, batches of 5: two steps, two tuples dropped.
   assert.is(trainer.tuples, 4 * 10);
   assert.is(trainer.steps, 8);
@@ -248,7 +250,7 @@ test("a finished training is skipped, and goes on when more epochs are asked for
   const { config, experiment } = fresh();
   await run(config, { sets: ["training.epochs=2"] });
   const { result, notes, trainer } = await run(config, { sets: ["training.epochs=2"] });
-  assert.ok(result.skipped);
+  assert.ok(result.alreadyTrained);
   assert.equal(notes, ["Skipping network training, already trained"]);
   assert.is(trainer, undefined, "no device was opened");
   await run(config);
@@ -357,7 +359,7 @@ test("what does not fit is told before the work", async () => {
     join(folder, "train.csv"),
     "image,cluster\ntrain/scene2/1.png,a\ntrain/scene2/2.png,a\ntrain/scene1/1.png,b\n",
   );
-  const missing = await failure(config, { sets: [`training.dataset.images=${folder}/train.csv`] });
+  const missing = await failure(config, { onError: "stop", sets: [`training.dataset.images=${folder}/train.csv`] });
   assert.match(missing.message, /1 of 3 images are missing.*1\.png/);
 });
 

@@ -8,9 +8,11 @@ import type { Asmk } from "../../../asmk/asmk.js";
 import { codebookHash } from "../../../asmk/codebook.js";
 import { codeLength, type WordRows } from "../../../asmk/word-rows.js";
 import { sha256 } from "../../../base/hash.js";
+import type { RgbImage } from "../../../base/image.js";
 import type { Dataset } from "../../../data/datasets/types.js";
 import { stopIfAsked } from "../../progress.js";
 import { CachedFeatures, describeRequest } from "../feature-cache.js";
+import { isSkipped } from "../feature-codec.js";
 import type { Ingredients } from "../fingerprint.js";
 import { wholePhotos } from "../photos.js";
 import { datasetLabel } from "../results.js";
@@ -39,16 +41,19 @@ export async function aggregateDatabase(
     return;
   }
   const begin = performance.now();
-  const request = await describeRequest({
+  const inference = inferenceOf(session.params);
+  const wanted = {
     label: `${label} database${partition ? ` ${partitionName(partition)}` : ""}`,
     photos: wholePhotos(dataset.images.slice(first, end)),
-    imageSize: inferenceOf(session.params).imageSize,
+    imageSize: inference.imageSize,
     ingredients: { ...recipe(session, asmk), kind: "aggregated" },
-    compute: async (image) => {
-      const features = await session.model.network.extractLocal(image, inferenceOf(session.params));
+    scales: inference.scales,
+    compute: async (image: RgbImage) => {
+      const features = await session.model.network.extractLocal(image, inference);
       return encodeRows(await asmk.encodeImage(0, features));
     },
-  });
+  };
+  const request = await describeRequest(wanted, store.skips);
   const cached = await CachedFeatures.open(store, request);
   try {
     const rows = await collect(session, cached, asmk, first);
@@ -78,7 +83,7 @@ export function recipe(session: Session, { codebook, parameters }: Asmk): Ingred
 async function collect(session: Session, cached: CachedFeatures, asmk: Asmk, first: number): Promise<WordRows> {
   let count = 0;
   for await (const record of cached.records()) {
-    count += rowsOf(record);
+    count += isSkipped(record) ? 0 : rowsOf(record);
     stopIfAsked(session.signal);
   }
   const { dim } = asmk.codebook;
@@ -89,8 +94,10 @@ async function collect(session: Session, cached: CachedFeatures, asmk: Asmk, fir
   let id = first;
   let at = 0;
   for await (const record of cached.log.read()) {
-    decodeRows(record, id++, rows, at);
-    at += rowsOf(record);
+    const present = !isSkipped(record);
+    if (present) decodeRows(record, id, rows, at);
+    at += present ? rowsOf(record) : 0;
+    id++;
   }
   return rows;
 }

@@ -41,7 +41,9 @@ export async function queryIvf(
   asmk.useIndex(await openStepIndex(session, files, trained, full, command));
 
   const title = `${label} queries${partition ? ` ${partitionName(partition)}` : ""}`;
-  const rankings = await queryAll(session, asmk, title, dataset.queries.slice(first, end));
+  // The files of the steps have no place for a query that was skipped.
+  const strict = { ...session, store: { ...session.store, skips: undefined } };
+  const rankings = await queryAll(strict, asmk, title, dataset.queries.slice(first, end));
   const file = files.results(full, partition);
   const made = resultRecipe(session, asmk, files.presentIndex(full) as string);
   await writeRecorded(file, made, () => writeRanks(file, rankings, first));
