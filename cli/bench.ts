@@ -1,9 +1,12 @@
 /** @file `fire-gpu bench`: the roofline of this device as a table or JSON. */
+
 import { Command } from "commander";
+import { visibleJson } from "../base/printable.js";
 import { type BenchReport, type BenchRow, runBench, SECTIONS } from "../tasks/bench/run.js";
 import { EXIT_CODES } from "./failure.js";
 import { formatTable } from "./format.js";
 import { DEVICE, type DeviceFlags, NO_TUNE, PRECISION, parseCount } from "./options.js";
+import { print, tell } from "./streams.js";
 
 interface BenchFlags extends DeviceFlags {
   size?: string[];
@@ -39,9 +42,9 @@ export function benchCommand(): Command {
     .option("--json", "print as JSON")
     .addHelpText("after", HELP)
     .action(async (section: string, flags: BenchFlags) => {
-      const news = (line: string) => process.stderr.write(`${line}\n`);
+      const news = tell;
       const report = await runBench({ section, ...flags, news });
-      process.stdout.write(`${flags.json ? JSON.stringify(report, null, 1) : benchText(report)}\n`);
+      print(flags.json ? visibleJson(report, 1) : benchText(report));
     });
 }
 

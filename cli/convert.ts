@@ -1,9 +1,12 @@
 /** @file `fire-gpu convert`. */
+
 import { Command } from "commander";
+import { visibleJson, visibleLine } from "../base/printable.js";
 import { convertFile } from "../tasks/convert.js";
 import { EXIT_CODES } from "./failure.js";
 import { formatBytes } from "./format.js";
 import { parseCount } from "./options.js";
+import { print, tell } from "./streams.js";
 
 interface ConvertFlags {
   force?: boolean;
@@ -45,7 +48,7 @@ export function convertCommand(): Command {
     .action(async (from: string, to: string, { force, json, ...options }: ConvertFlags) => {
       const done = await convertFile(from, to, { ...options, overwrite: force });
       const line = `${to}: ${done.kind} as ${done.format}, ${formatBytes(done.bytes)}`;
-      process.stdout.write(`${json ? JSON.stringify(done) : line}\n`);
-      if (done.leftOut.length > 0) process.stderr.write(`warning: left out: ${done.leftOut.join(", ")}\n`);
+      print(json ? visibleJson(done) : visibleLine(line));
+      if (done.leftOut.length > 0) tell(visibleLine(`warning: left out: ${done.leftOut.join(", ")}`));
     });
 }

@@ -1,10 +1,13 @@
 /** @file `fire-gpu data render`. */
+
 import { Command } from "commander";
+import { visibleJson, visibleLine } from "../base/printable.js";
 import { renderTask } from "../tasks/render.js";
 import { EXIT_CODES } from "./failure.js";
 import { interruptSignal } from "./interrupt.js";
 import { parseCount, parseWhole, parseWithin } from "./options.js";
 import { stderrProgress } from "./progress.js";
+import { print } from "./streams.js";
 
 interface RenderFlags {
   out: string;
@@ -47,7 +50,7 @@ export function dataCommand(): Command {
       const task = { ...options, queriesPerLandmark: queries, signal: interruptSignal() };
       const { images, queries: asked, hash } = await renderTask(task, stderrProgress());
       const line = `${options.out}: ${images} images, ${asked} of them queries`;
-      process.stdout.write(`${json ? JSON.stringify({ out: options.out, images, queries: asked, hash }) : line}\n`);
+      print(json ? visibleJson({ out: options.out, images, queries: asked, hash }) : visibleLine(line));
     });
   return new Command("data")
     .summary("make data sets")

@@ -1,6 +1,8 @@
 /** @file `fire-gpu demo`. */
+
 import { relative } from "node:path";
 import { Command } from "commander";
+import { visibleJson } from "../base/printable.js";
 import { type DemoResult, runDemo } from "../tasks/demo/demo.js";
 import { runDownloadUrl } from "../tasks/download.js";
 import { resultJson } from "../tasks/evaluate/results.js";
@@ -11,6 +13,7 @@ import { formatSeconds } from "./format.js";
 import { interruptSignal } from "./interrupt.js";
 import { DEVICE, type DeviceFlags, deviceChoice, FORCE, MEMORY, NO_TUNE } from "./options.js";
 import { stderrProgress } from "./progress.js";
+import { print } from "./streams.js";
 
 interface DemoFlags extends DeviceFlags {
   out: string;
@@ -62,9 +65,7 @@ async function runCommand({ out, model, json, force, ...flags }: DemoFlags): Pro
 
 function printResult({ evaluation, page, about, seconds }: DemoResult, json: boolean | undefined): void {
   if (json) {
-    process.stdout.write(
-      `${JSON.stringify({ ...(resultJson(evaluation) as object), about, page, seconds }, null, 1)}\n`,
-    );
+    print(visibleJson({ ...(resultJson(evaluation) as object), about, page, seconds }, 1));
     return;
   }
   const { kind, architecture } = evaluation.model;
@@ -75,5 +76,5 @@ function printResult({ evaluation, page, about, seconds }: DemoResult, json: boo
     `Device: ${evaluation.device}, ${formatSeconds(seconds)} in all`,
     `Rankings to look at: ${relative(process.cwd(), page)}`,
   ];
-  process.stdout.write(`${lines.join("\n")}\n`);
+  print(lines.join("\n"));
 }

@@ -1,8 +1,10 @@
 /** @file `fire-gpu devices`. */
+
 import { Command } from "commander";
 import { type DeviceInfo, listDevices } from "../tasks/devices.js";
 import { EXIT_CODES } from "./failure.js";
 import { formatBytes, formatTable } from "./format.js";
+import { print } from "./streams.js";
 
 const HELP = `
 Examples:
@@ -25,7 +27,7 @@ export function devicesCommand(): Command {
     .action(async ({ json }: { json?: boolean }) => {
       const devices = await listDevices();
       const text = json ? JSON.stringify(devices, null, 1) : `${deviceTable(devices)}\n\n${checkTable(devices)}`;
-      process.stdout.write(`${text}\n`);
+      print(text);
     });
 }
 

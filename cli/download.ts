@@ -1,11 +1,14 @@
 /** @file `fire-gpu download`. */
+
 import { Command } from "commander";
+import { visibleJson } from "../base/printable.js";
 import { listDownloads, runDownload } from "../tasks/download.js";
 import { EXIT_CODES } from "./failure.js";
 import { formatTable } from "./format.js";
 import { interruptSignal } from "./interrupt.js";
 import { collect } from "./options.js";
 import { stderrProgress } from "./progress.js";
+import { print } from "./streams.js";
 
 interface DownloadFlags {
   dataFolder: string;
@@ -39,11 +42,11 @@ export function downloadCommand(): Command {
       async (names: string[], { dataFolder: root, mirror: mirrors, list, json }: DownloadFlags, command: Command) => {
         if (list) {
           if (json) {
-            process.stdout.write(`${JSON.stringify(listDownloads(), null, 1)}\n`);
+            print(visibleJson(listDownloads(), 1));
             return;
           }
           const rows = listDownloads().map(({ name, about }) => [name, about]);
-          process.stdout.write(`${formatTable([["name", "what"], ...rows])}\n`);
+          print(formatTable([["name", "what"], ...rows]));
           return;
         }
         if (names.length === 0)

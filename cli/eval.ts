@@ -1,6 +1,8 @@
 /** @file `fire-gpu eval`: options → overrides → evaluation → table or JSON. */
+
 import { resolve } from "node:path";
 import { Command } from "commander";
+import { visibleJson } from "../base/printable.js";
 import { STEPS } from "../tasks/config/eval-schema.js";
 import type { Override } from "../tasks/config/override.js";
 import { parseSet } from "../tasks/config/override.js";
@@ -35,6 +37,7 @@ import {
   parseScales,
 } from "./options.js";
 import { stderrProgress } from "./progress.js";
+import { print } from "./streams.js";
 
 interface EvalFlags extends DeviceFlags {
   experiment?: string;
@@ -145,10 +148,10 @@ async function runEval(config: string, flags: EvalFlags): Promise<void> {
 
 /** Before any file is written: a table that took hours is not lost with it. */
 function printResult(result: EvalResult, lists: readonly Section[], flags: EvalFlags): void {
-  if (flags.json) process.stdout.write(`${JSON.stringify(rankedJson(result, lists), null, 1)}\n`);
+  if (flags.json) print(visibleJson(rankedJson(result, lists), 1));
   else if (result.results.length > 0) {
-    process.stdout.write(`${scoreTable(result)}\n${timeLines(result)}\n`);
-    if (flags.perQuery) process.stdout.write(`\n${perQueryTables(result)}\n`);
+    print(`${scoreTable(result)}\n${timeLines(result)}`);
+    if (flags.perQuery) print(`\n${perQueryTables(result)}`);
   }
 }
 

@@ -1,5 +1,7 @@
 /** @file `fire-gpu extract`. */
+
 import { Command } from "commander";
+import { visibleJson, visibleLine } from "../base/printable.js";
 import { extract } from "../tasks/extract.js";
 import { openModel } from "../tasks/open-model.js";
 import type { OnError } from "../tasks/skips.js";
@@ -21,6 +23,7 @@ import {
   parseScales,
 } from "./options.js";
 import { stderrProgress } from "./progress.js";
+import { print } from "./streams.js";
 
 interface ExtractFlags extends DeviceFlags {
   model: string;
@@ -80,5 +83,5 @@ async function runExtract(inputs: string[], flags: ExtractFlags): Promise<void> 
   );
   const { images, descriptors, dim, skipped } = result;
   const line = `${out}: ${descriptors} descriptors of ${dim} values from ${images} images${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`;
-  process.stdout.write(`${flags.json ? JSON.stringify(result) : line}\n`);
+  print(flags.json ? visibleJson(result) : visibleLine(line));
 }

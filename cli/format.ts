@@ -1,4 +1,5 @@
 /** @file Numbers for people. */
+import { visibleLine } from "../base/printable.js";
 
 /** 0.52, 7.3, 498, 12.3k, 4.5M: three digits are enough to see. */
 export function formatCount(n: number): string {
@@ -30,7 +31,8 @@ export function formatPercent(fraction: number): string {
 }
 
 /** Rows of text in aligned columns, the first to the left, the others to the right; the first row is the heading. */
-export function formatTable(rows: readonly (readonly string[])[]): string {
+export function formatTable(raw: readonly (readonly string[])[]): string {
+  const rows = raw.map((row) => row.map(visibleLine));
   const widths = rows[0].map((_, c) => Math.max(...rows.map((row) => row[c].length)));
   const line = (row: readonly string[]) =>
     row

@@ -1,5 +1,7 @@
 /** @file `fire-gpu init`. */
+
 import { Command, Option } from "commander";
+import { visibleJson, visibleLine } from "../base/printable.js";
 import { MOST_SKIPPED, RESNET_NAMES } from "../tasks/config/train-schema.js";
 import { initModel } from "../tasks/init-model.js";
 import { EXIT_CODES } from "./failure.js";
@@ -23,6 +25,7 @@ import {
   parseWithin,
 } from "./options.js";
 import { stderrProgress } from "./progress.js";
+import { print } from "./streams.js";
 
 interface InitFlags extends DeviceFlags {
   out: string;
@@ -88,6 +91,6 @@ export function initCommand(): Command {
       const kind = flags.trunk === undefined ? "untrained" : "off-the-shelf";
       const line = `${flags.out}: ${kind} ${flags.architecture}, whitened on ${photos} photos`;
       const { out, architecture } = flags;
-      process.stdout.write(`${json ? JSON.stringify({ out, kind, architecture, photos }) : line}\n`);
+      print(json ? visibleJson({ out, kind, architecture, photos }) : visibleLine(line));
     });
 }

@@ -1,8 +1,11 @@
 /** @file `fire-gpu inspect`. */
+
 import { Command } from "commander";
+import { visibleJson, visibleLine } from "../base/printable.js";
 import { type Inspection, inspectFile } from "../tasks/inspect.js";
 import { EXIT_CODES } from "./failure.js";
 import { formatBytes, formatCount, formatTable } from "./format.js";
+import { print } from "./streams.js";
 
 const HELP = `
 Examples:
@@ -26,7 +29,7 @@ export function inspectCommand(): Command {
     .addHelpText("after", HELP)
     .action(async (file: string, { tensors, json }: { tensors?: boolean; json?: boolean }) => {
       const found = await inspectFile(file);
-      process.stdout.write(`${json ? JSON.stringify(found, null, 1) : inspectionText(found, tensors ?? false)}\n`);
+      print(json ? visibleJson(found, 1) : inspectionText(found, tensors ?? false));
     });
 }
 
@@ -49,10 +52,10 @@ function inspectionText(found: Inspection, tensors: boolean): string {
     ["scores", compact(found.scores)],
   ];
   const known = facts.filter(([, value]) => value !== null);
-  const lines = known.map(([name, value]) => `${name.padEnd(11)} ${value}`);
+  const lines = known.map(([name, value]) => `${name.padEnd(11)} ${visibleLine(String(value))}`);
   // The first level is enough for a screen; --json has the rest.
   const top = found.outline.filter(({ path }) => path !== "" && !path.includes("."));
-  const outline = top.map(({ path, summary }) => `  ${path.padEnd(20)} ${summary}`);
+  const outline = top.map(({ path, summary }) => visibleLine(`  ${path.padEnd(20)} ${summary}`));
   if (outline.length > 0) lines.push("content", ...outline);
   if (tensors) {
     const rows = found.tensors.map((t) => [t.name, t.dtype, `[${t.shape.join(", ")}]`, formatBytes(t.bytes)]);

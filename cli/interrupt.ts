@@ -1,4 +1,5 @@
 /** @file Ctrl-C: the first asks the task to stop where it can continue, the second, or ten seconds, end the process. */
+import { tell } from "./streams.js";
 
 const PATIENCE_MS = 10_000;
 const EXIT = 130;
@@ -8,7 +9,7 @@ export function interruptSignal(): AbortSignal {
   const controller = new AbortController();
   const stop = () => {
     if (controller.signal.aborted) process.exit(EXIT);
-    process.stderr.write("\nstopping; Ctrl-C again ends at once\n");
+    tell("\nstopping; Ctrl-C again ends at once");
     controller.abort();
     setTimeout(() => process.exit(EXIT), PATIENCE_MS).unref();
   };

@@ -3,7 +3,9 @@
 import { expandShortOptions, programArguments } from "./argv.js";
 import { reportFailure } from "./failure.js";
 import { buildProgram } from "./program.js";
+import { guardStreams } from "./streams.js";
 
+guardStreams();
 try {
   await buildProgram().parseAsync(expandShortOptions(programArguments()), { from: "user" });
 } catch (error) {

@@ -1,4 +1,5 @@
 /** @file All commands as one program, and what commander does not do by itself: near names, and values that stay values. */
+
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Argument, Command, CommanderError, InvalidArgumentError, type Option } from "commander";
@@ -17,6 +18,7 @@ import { EXIT_CODES } from "./failure.js";
 import { initCommand } from "./init.js";
 import { inspectCommand } from "./inspect.js";
 import { collect } from "./options.js";
+import { tell, write } from "./streams.js";
 import { trainCommand } from "./train.js";
 import { tuneCommand } from "./tune.js";
 
@@ -53,7 +55,7 @@ export function buildProgram(): Command {
   for (const command of commands) program.addCommand(command);
   program.hook("preAction", () => {
     const remark = cacheRemark();
-    if (remark) process.stderr.write(`warning: ${remark}\n`);
+    if (remark) tell(`warning: ${remark}`);
   });
   prepare(program);
   return program;
@@ -62,7 +64,11 @@ export function buildProgram(): Command {
 /** Commander throws instead of exiting, and leaves the printing of errors to `reportFailure`. */
 function prepare(command: Command): void {
   command
-    .configureOutput({ outputError() {} })
+    .configureOutput({
+      outputError() {},
+      writeOut: (text) => write("stdout", text),
+      writeErr: (text) => write("stderr", text),
+    })
     .showSuggestionAfterError(false)
     .exitOverride((error) => {
       throw explained(error, command);

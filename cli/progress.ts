@@ -1,14 +1,17 @@
 /** @file Progress on stderr: a bar with rate and time left on a terminal, plain lines now and then elsewhere. */
+
 import { MultiBar, type SingleBar } from "cli-progress";
+import { visibleLine } from "../base/printable.js";
 import type { Progress, Stage } from "../tasks/progress.js";
 import { formatBytes, formatCount, formatSeconds } from "./format.js";
+import { tell } from "./streams.js";
 
 /** Plain lines come at most this often. */
 const LINE_SECONDS = 10;
 
 /** A bar when stderr is a terminal, else lines; nothing but notes when `quiet`. */
 export function stderrProgress(quiet = false): Progress {
-  const write = (line: string) => process.stderr.write(`${line}\n`);
+  const write = (line: string) => tell(visibleLine(line));
   if (quiet) return { note: write, warn: (line) => write(warning(line)), stage: () => ({ advance() {}, end() {} }) };
   return process.stderr.isTTY ? new BarProgress() : new LineProgress(write);
 }
@@ -108,8 +111,8 @@ class BarProgress implements Progress {
   private open = 0;
 
   note(line: string): void {
-    if (this.open > 0) this.bars.log(`${line}\n`);
-    else process.stderr.write(`${line}\n`);
+    if (this.open > 0) this.bars.log(`${visibleLine(line)}\n`);
+    else tell(visibleLine(line));
   }
 
   warn(line: string): void {
@@ -118,7 +121,7 @@ class BarProgress implements Progress {
 
   stage(label: string, total: number, done = 0, unit?: "bytes"): Stage {
     const meter = new Meter(label, total, done, unit, () => performance.now());
-    const payload = () => ({ label, share: meter.share, speed: meter.speed });
+    const payload = () => ({ label: visibleLine(label), share: meter.share, speed: meter.speed });
     const bar: SingleBar = this.bars.create(Math.max(total, 1), done, payload());
     this.open++;
     return {
@@ -130,7 +133,7 @@ class BarProgress implements Progress {
         bar.stop();
         this.bars.remove(bar);
         if (--this.open === 0) this.bars.stop();
-        process.stderr.write(`${meter.summary(outcome)}\n`);
+        tell(visibleLine(meter.summary(outcome)));
       },
     };
   }

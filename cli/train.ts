@@ -1,6 +1,8 @@
 /** @file `fire-gpu train`: options → overrides → training → a summary, JSON, or the estimates of a dry run. */
+
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
+import { visibleJson } from "../base/printable.js";
 import { type Override, parseSet } from "../tasks/config/override.js";
 import { MOST_SKIPPED, RESNET_NAMES } from "../tasks/config/train-schema.js";
 import type { Yaml } from "../tasks/config/yaml.js";
@@ -26,6 +28,7 @@ import {
   parseWithin,
 } from "./options.js";
 import { stderrProgress } from "./progress.js";
+import { print } from "./streams.js";
 
 interface TrainFlags extends DeviceFlags {
   experiment?: string;
@@ -111,7 +114,7 @@ async function runTrain(config: string, flags: TrainFlags): Promise<void> {
       download: (url, path, root) => runDownloadUrl(url, path, { root, progress, signal }),
     },
   );
-  process.stdout.write(`${flags.json ? JSON.stringify(result, null, 1) : resultText(result)}\n`);
+  print(flags.json ? visibleJson(result, 1) : resultText(result));
 }
 
 /** The flags as overrides; `--set` comes last and wins. */

@@ -1,9 +1,12 @@
 /** @file `fire-gpu tune`. */
+
 import { Command } from "commander";
+import { visibleJson } from "../base/printable.js";
 import { type TuneReport, tuneDevice } from "../tasks/tune.js";
 import { EXIT_CODES } from "./failure.js";
 import { formatSeconds, formatTable } from "./format.js";
 import { DEVICE, type DeviceFlags } from "./options.js";
+import { print } from "./streams.js";
 
 interface TuneFlags extends DeviceFlags {
   mini?: boolean;
@@ -32,7 +35,7 @@ export function tuneCommand(): Command {
     .addHelpText("after", HELP)
     .action(async ({ device, mini, json }: TuneFlags) => {
       const report = await tuneDevice({ device, mini });
-      process.stdout.write(`${json ? JSON.stringify(report, null, 1) : tuneText(report)}\n`);
+      print(json ? visibleJson(report, 1) : tuneText(report));
     });
 }
 

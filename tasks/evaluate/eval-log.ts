@@ -1,7 +1,9 @@
 /** @file The log of a run: every line goes, with its time, to the end of a file; the news also to whoever watches. */
+
 import { dirname } from "node:path";
 import { appendText } from "../../base/file-io.js";
 import { makeFolder } from "../../base/folders.js";
+import { visibleLine } from "../../base/printable.js";
 import type { Progress, Stage } from "../progress.js";
 
 const NAME = "fire-gpu";
@@ -42,7 +44,7 @@ export class EvalLog implements Progress {
   }
 
   private write(level: string, line: string): void {
-    appendText(this.file, `${timestamp(new Date())} ${NAME} ${level}: ${line}\n`);
+    appendText(this.file, `${timestamp(new Date())} ${NAME} ${level}: ${visibleLine(line)}\n`);
   }
 }
 

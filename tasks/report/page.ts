@@ -1,5 +1,7 @@
 /** @file Rankings as one self-contained HTML page: no script, no file beside it, light and dark. */
+
 import { pathToFileURL } from "node:url";
+import { visibleText } from "../../base/printable.js";
 import type { MeanScore } from "../metrics/mean-average-precision.js";
 import { LEVELS } from "../metrics/protocol.js";
 import { GENERATOR } from "../outputs.js";
@@ -176,5 +178,5 @@ function percent(fraction: number): string {
 
 /** Text for HTML, in attributes too. */
 export function htmlText(text: string): string {
-  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+  return visibleText(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
