@@ -1,3 +1,4 @@
+/// <reference types="@webgpu/types" />
 /**
  * @file The package as a program sees it: `import { openDevice, loadNetwork } from "fire-gpu"`. Names listed here are kept;
  * everything else may change from version to version. docs/api.md shows them at work.
@@ -34,6 +35,7 @@ export { type DatasetSpec, datasetNames, type LoadDatasetOptions, loadDataset } 
 export { loadTrainingSet, type TrainingOptions } from "./data/datasets/training.js";
 export type { Dataset, DatasetQuery, OldRecord, RevisitedRecord, TrainingSet } from "./data/datasets/types.js";
 export { type DecodeOptions, decodeImage, readImage } from "./data/decode.js";
+export { ImageError } from "./data/image-job.js";
 export { positivesOf, readLandmarkSet } from "./data/landmarks/read.js";
 export {
   type LandmarkParameters,

@@ -8,13 +8,20 @@
  * const { ids, scores } = await asmk.search(queryFeatures);
  * ```
  */
+import { checkArgument, checkOptions, floats, whole } from "../base/check.js";
 import { UsageError } from "../base/errors.js";
 import { type AsmkBackend, CpuBackend } from "./backend.js";
 import { type Codebook, makeCodebook } from "./codebook.js";
 import { explainScore, type WordVote } from "./explain.js";
 import { InvertedFile } from "./inverted-file.js";
 import { type KmeansOptions, type KmeansProgress, kmeans } from "./kmeans.js";
-import { type AsmkParameters, checkAssignment, type SearchOptions } from "./parameters.js";
+import {
+  type AsmkParameters,
+  checkAssignment,
+  checkParameters,
+  PARAMETER_RULES,
+  type SearchOptions,
+} from "./parameters.js";
 import type { Ranking } from "./rank.js";
 import type { VectorSource } from "./vectors.js";
 import type { WordRows } from "./word-rows.js";
@@ -34,7 +41,10 @@ export class Asmk {
   constructor(
     readonly parameters: AsmkParameters,
     readonly backend: AsmkBackend = new CpuBackend(),
-  ) {}
+  ) {
+    checkParameters(parameters);
+    checkArgument("Asmk: backend", backend, { expected: "a CpuBackend or GpuBackend", fits: isBackend });
+  }
 
   /** @throws UsageError while there is none. */
   get codebook(): Codebook {
@@ -116,6 +126,7 @@ export class Asmk {
 
   /** Adds an image; ids must rise. Images without descriptors add nothing. With idf see `InvertedFile.commit`. */
   async addImage(id: number, features: DescriptorSet): Promise<void> {
+    checkArgument("addImage: id", id, whole(0, 2 ** 31 - 1));
     this.index.append(await this.encodeImage(id, features));
   }
 
@@ -126,12 +137,14 @@ export class Asmk {
 
   /** Ranks all images for one query, by `parameters` unless other options are given. */
   async search(query: DescriptorSet | WordRows, options: Partial<SearchOptions> = {}): Promise<Ranking> {
-    const rows = "codes" in query ? query : await this.encodeQuery(query);
+    checkSearch("search", options);
+    const rows = query && typeof query === "object" && "codes" in query ? query : await this.encodeQuery(query);
     return (await this.searchAll([rows], options))[0];
   }
 
   /** Ranks all images for several encoded queries; an index larger than memory is then read once for all of them. */
   async searchAll(queries: readonly WordRows[], options: Partial<SearchOptions> = {}): Promise<Ranking[]> {
+    checkSearch("searchAll", options);
     await this.index.commit();
     return this.backend.search(this.index, queries, { ...this.parameters, ...options });
   }
@@ -143,6 +156,7 @@ export class Asmk {
   }
 
   private encode(id: number, features: DescriptorSet, multipleAssignment: number): Promise<WordRows> {
+    checkSet(features);
     const { count, dim, descriptors } = features;
     if (dim !== this.codebook.dim || descriptors.length !== count * dim)
       throw new UsageError(
@@ -155,4 +169,21 @@ export class Asmk {
       binary: this.parameters.binary,
     });
   }
+}
+
+/** @throws UsageError unless it is a set of descriptors, whatever its dimension */
+function checkSet(features: DescriptorSet): void {
+  const { count, dim, descriptors } = (features ?? {}) as DescriptorSet;
+  checkArgument("asmk: descriptors.count", count, whole(0));
+  checkArgument("asmk: descriptors.dim", dim, whole(1));
+  checkArgument("asmk: descriptors.descriptors", descriptors, floats);
+}
+
+function isBackend(value: unknown): boolean {
+  return typeof (value as AsmkBackend | null)?.encode === "function";
+}
+
+/** Whole sets of parameters may be handed on. */
+function checkSearch(name: string, options: Partial<SearchOptions>): void {
+  checkOptions(name, options, PARAMETER_RULES);
 }

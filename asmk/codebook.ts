@@ -1,4 +1,5 @@
 /** @file The visual words. */
+import { checkArgument, floats, whole } from "../base/check.js";
 import { UsageError } from "../base/errors.js";
 import { firstNotFinite } from "../base/finite.js";
 import { sha256 } from "../base/hash.js";
@@ -14,6 +15,8 @@ export interface Codebook {
 
 /** @throws UsageError when the centroids do not fill whole rows, or hold NaN or infinity. */
 export function makeCodebook(centroids: Float32Array, dim: number, size?: number | string): Codebook {
+  checkArgument("makeCodebook: centroids", centroids, floats);
+  checkArgument("makeCodebook: dim", dim, whole(1));
   const words = centroids.length / dim;
   if (!(Number.isInteger(words) && words >= 1))
     throw new UsageError(

@@ -1,5 +1,6 @@
 /** @file The options of ASMK: their YAML form (the reference's key names), defaults, checks, and the flat form used here. */
 import { z } from "zod";
+import { checkOptions, finite, flag, orNull, whole } from "../base/check.js";
 import { UsageError } from "../base/errors.js";
 
 /** Where descriptors are turned into word codes, for the database and for queries alike. */
@@ -131,4 +132,26 @@ export function checkAssignment(multipleAssignment: number, words: number): void
       "AsmkParameters",
       `asmk: multiple_assignment — expected an integer from 1 to the ${words} words of the codebook, got ${multipleAssignment}`,
     );
+}
+
+/** Of the flat form, for who puts it together by hand. */
+export const PARAMETER_RULES = {
+  words: whole(1),
+  size: { expected: "a number or a text", fits: (v: unknown) => typeof v === "string" || whole(1).fits(v) },
+  binary: flag,
+  useIdf: flag,
+  databaseAssignment: whole(1),
+  queryAssignment: whole(1),
+  gpuId: orNull(whole(0)),
+  topk: orNull(whole(1)),
+  similarityThreshold: {
+    expected: "a number from -1 to 1",
+    fits: (v: unknown) => finite.fits(v) && Math.abs(v as number) <= 1,
+  },
+  alpha: finite,
+};
+
+/** @throws UsageError naming what is missing, unknown or out of range: the YAML form instead of `asmkParameters(…)` of it, for one */
+export function checkParameters(parameters: AsmkParameters): void {
+  checkOptions("Asmk: parameters", parameters, PARAMETER_RULES, Object.keys(PARAMETER_RULES));
 }

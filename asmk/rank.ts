@@ -1,4 +1,6 @@
 /** @file Scores → ranking: highest first, equal scores by ascending image id. */
+import { checkArgument, whole } from "../base/check.js";
+import { requireFinite } from "../base/finite.js";
 
 /** Best first. `ids` and `scores` are aligned. */
 export interface Ranking {
@@ -14,6 +16,8 @@ export interface Ranking {
  * @param imidOffset subtracted from the ids
  */
 export function rankScores(scores: Float64Array, topk: number | null, imidOffset = 0): Ranking {
+  requireFinite("ranking: scores", scores);
+  if (topk !== null) checkArgument("rankScores: topk", topk, whole(1));
   const k = Math.min(topk ?? scores.length, scores.length);
   const order = k * 8 < scores.length ? bestByHeap(scores, k) : sortAll(scores).subarray(0, k);
   const ids = new Int32Array(k);

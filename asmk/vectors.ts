@@ -1,4 +1,5 @@
 /** @file Where many descriptors come from: in memory, in pieces, or picked from another source, read block by block. */
+import { checkArgument, floats, whole } from "../base/check.js";
 import { UsageError } from "../base/errors.js";
 
 /** A list of `count` float32 vectors of `dim` components that need not be in memory. */
@@ -16,6 +17,8 @@ export class MemoryVectors implements VectorSource {
     readonly data: Float32Array,
     readonly dim: number,
   ) {
+    checkArgument("MemoryVectors: data", data, floats);
+    checkArgument("MemoryVectors: dim", dim, whole(1));
     this.count = data.length / dim;
     if (!Number.isInteger(this.count))
       throw new UsageError(
@@ -40,6 +43,8 @@ export class ChunkedVectors implements VectorSource {
     private readonly chunks: readonly Float32Array[],
     readonly dim: number,
   ) {
+    if (!Array.isArray(chunks))
+      checkArgument("ChunkedVectors: chunks", chunks, { expected: "a list of Float32Arrays", fits: () => false });
     this.starts = new Float64Array(chunks.length + 1);
     for (let c = 0; c < chunks.length; c++)
       this.starts[c + 1] = this.starts[c] + new MemoryVectors(chunks[c], dim).count;

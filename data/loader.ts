@@ -1,5 +1,6 @@
 /** @file Photos in order, decoded and resized ahead of whoever consumes them. */
 import { availableParallelism } from "node:os";
+import { anything, checkOptions, orNull, whole } from "../base/check.js";
 import { UsageError } from "../base/errors.js";
 import type { RgbImage } from "../base/image.js";
 import type { DecodeOptions } from "./decode.js";
@@ -44,6 +45,13 @@ export type LoadedImage = { readonly index: number; readonly path: string } & (
     }
 );
 
+const LOAD_RULES = {
+  imageSize: orNull(whole(1)),
+  workers: anything,
+  ahead: anything,
+  truncated: anything,
+};
+
 /** One less than the cores, at least 1: the calling thread feeds the GPU. */
 export function defaultWorkers(): number {
   return Math.max(1, availableParallelism() - 1);
@@ -72,6 +80,7 @@ export class ImageLoader {
     requests: Iterable<ImageRequest> | AsyncIterable<ImageRequest>,
     options: Omit<LoadOptions, "workers">,
   ): AsyncGenerator<LoadedImage, void, void> {
+    checkOptions("loadImages", options, LOAD_RULES, ["imageSize"]);
     const ahead = options.ahead ?? 2 * this.pool.size + 2;
     if (!(Number.isInteger(ahead) && ahead >= 1))
       throw new UsageError("Ahead", `data: expected a whole number of images ahead, 1 or more, got ${ahead}`);

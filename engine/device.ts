@@ -2,9 +2,11 @@
  * @file The device: memory, uploads, dispatches, read-backs, scopes and plans. Everything above works through this class
  * and sees capabilities, never Dawn.
  */
+import { checkArgument, checkOptions } from "../base/check.js";
 import type { DeviceError } from "../base/errors.js";
 import { type Capabilities, capabilitiesOf, chooseAdapter, requestGpu } from "./adapter.js";
 import { settled } from "./dawn.js";
+import { DEVICE_RULES, type DeviceOptions, type Precision } from "./device-options.js";
 import { Faults } from "./faults.js";
 import { type Block, type BlockKind, MemoryPool, sizeClass } from "./memory.js";
 import { Count, MemoryLimit, OverLimit } from "./memory-limit.js";
@@ -17,24 +19,11 @@ import { requireSound, roundsToNearest, type SelfCheckRow, selfCheck } from "./s
 import { type GpuType, Tensor } from "./tensor.js";
 import { asChoices, type Choices, choicesByCapability } from "./tuning/choices.js";
 
-/** Of both sides of convolutions and products; sums and all else are float32. */
-export type Precision = "f32" | "f16";
-
-export interface DeviceOptions {
-  /** Index, part of a name, or `software` (the packed driver); default $FIRE_GPU_DEVICE, else the first device. */
-  readonly select?: string;
-  /** Bytes of GPU memory to hold at most; default: no limit of our own. Work that can be split is split to fit. */
-  readonly memory?: number;
-  /** Record time by kernel (slower: one pass a dispatch). */
-  readonly profile?: boolean;
-  /** Of convolutions and products; see `Device.precision`. Default "f32". */
-  readonly precision?: Precision;
-  /** Pretend that a binding may not exceed so many bytes, to test work in windows on any device. */
-  readonly maxBinding?: number;
-}
+export type { DeviceOptions, Precision };
 
 /** Opens a device. @throws DeviceError when there is none, even in software, or when it fails its self-check. */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
+  checkOptions("openDevice", options, DEVICE_RULES);
   const adapter = await chooseAdapter(options.select ?? process.env.FIRE_GPU_DEVICE);
   const caps = capabilitiesOf(adapter);
   const gpu = await requestGpu(adapter, caps);
@@ -129,6 +118,7 @@ export class Device {
 
   /** Setting another one forgets all plans: they hold the kernels of the old one. */
   set precision(precision: Precision) {
+    checkArgument("device.precision", precision, DEVICE_RULES.precision);
     if (precision === this.chosenPrecision) return;
     this.releasePlans();
     this.chosenPrecision = precision;

@@ -3,7 +3,10 @@
  * strongest descriptors of all scales come down. One plan, and so one submit, an image; a second image of the same size
  * replays it. Scales that a photo is too thin for are left out (fitting-scales.ts).
  */
-import type { ImageInput } from "../base/image.js";
+import { anything, checkArgument, checkOptions, listOf, orNull, positive, whole } from "../base/check.js";
+import { UsageError } from "../base/errors.js";
+import { requireFinite } from "../base/finite.js";
+import { checkImage, type ImageInput } from "../base/image.js";
 import { f16ToNumber, numberToF16 } from "../base/tensor.js";
 import type { Device } from "../engine/device.js";
 import { pad4, run } from "../engine/op.js";
@@ -38,10 +41,22 @@ export interface ScaleNetwork {
 
 let plans = 0;
 
+/** Options of a photo's local features; those of a checkpoint's `runtime` may be handed on as they are. */
+const LOCAL_RULES = {
+  scales: listOf(positive),
+  featuresNum: orNull(whole(1)),
+  meanStd: anything,
+  imageSize: anything,
+  trainingScales: anything,
+};
+
+const OVERFLOW = "the numbers of this network grow beyond the precision it computes in; are its weights right?";
+
 export class Extractor {
   private readonly id = `extract${plans++}/`;
   /** The candidate maps by plan, known from the capture. */
   private readonly maps = new Map<string, readonly CandidateMap[]>();
+  private freed = false;
 
   constructor(
     private readonly device: Device,
@@ -52,6 +67,8 @@ export class Extractor {
 
   /** Local features of one image (fire.md §1.7, how.md §1). */
   async local(image: ImageInput, options: LocalOptions): Promise<LocalFeatures> {
+    this.check("extractLocal", image);
+    checkOptions("extractLocal", options, LOCAL_RULES, ["scales", "featuresNum"]);
     const scales = requireScales(image, options.scales);
     const key = `${this.id}local/${sizeKey(image)}/${scales}/${options.featuresNum}`;
     const plan = this.plan(key, image, scales, (all) => this.selection(all, options.featuresNum));
@@ -60,6 +77,8 @@ export class Extractor {
 
   /** Σ strength · descriptor over all scales, divided by (its norm + 1e-6) (fire.md §1.6). */
   async global(image: ImageInput, wanted: readonly number[], divideByMaximum: boolean): Promise<Float32Array> {
+    this.check("extractGlobal", image);
+    checkArgument("extractGlobal: scales", wanted, LOCAL_RULES.scales);
     const scales = requireScales(image, wanted);
     const key = `${this.id}global/${sizeKey(image)}/${scales}`;
     const plan = this.plan(key, image, scales, (all) => [all.strengths, this.weighted(all)]);
@@ -73,6 +92,8 @@ export class Extractor {
     options: LocalOptions,
     divideByMaximum: boolean,
   ): Promise<{ local: LocalFeatures; global: Float32Array }> {
+    this.check("extractBoth", image);
+    checkOptions("extractBoth", options, LOCAL_RULES, ["scales", "featuresNum"]);
     const scales = requireScales(image, options.scales);
     const key = `${this.id}both/${sizeKey(image)}/${scales}/${options.featuresNum}`;
     const plan = this.plan(key, image, scales, (all) => [
@@ -84,10 +105,16 @@ export class Extractor {
     return { local: this.assemble(key, scales, selected), global };
   }
 
-  /** Forgets the plans of this network. */
+  /** Forgets the plans of this network. It describes no more photos. */
   free(): void {
+    this.freed = true;
     this.device.plans.dropAll(this.id);
     this.maps.clear();
+  }
+
+  private check(name: string, image: ImageInput): void {
+    if (this.freed) throw new UsageError("Closed", `${name}: the network was used after destroy(); load it again`);
+    checkImage(name, image);
   }
 
   private plan(key: string, image: ImageInput, scales: readonly number[], finish: (all: Candidates) => Tensor[]): Plan {
@@ -130,7 +157,10 @@ export class Extractor {
     for (let at = 0; at < partial.length; at += columns)
       for (let d = 0; d < this.outputDim; d++) sum[d] += partial[at + d] * scale;
     const norm = Math.sqrt(sum.reduce((s, v) => s + v * v, 0)) + 1e-6;
-    return Float32Array.from(sum, (v) => v / norm);
+    const descriptor = Float32Array.from(sum, (v) => v / norm);
+    requireFinite("network: strengths of local descriptors", strengths, { hint: OVERFLOW });
+    requireFinite("network: global descriptor", descriptor, { hint: OVERFLOW });
+    return descriptor;
   }
 
   private assemble(key: string, scales: readonly number[], data: readonly ArrayBufferView[]): LocalFeatures {
@@ -158,6 +188,8 @@ export class Extractor {
       out.locations[2 * i + 1] = Math.floor(cell / maps[s].width);
       out.scales[i] = f16ToNumber(numberToF16(scales[s]));
     }
+    requireFinite("network: strengths of local descriptors", strengths, { hint: OVERFLOW });
+    requireFinite("network: local descriptors", descriptors, { dim, hint: OVERFLOW });
     return { count, dim, descriptors, ...out };
   }
 }

@@ -1,6 +1,6 @@
 /** @file From an open checkpoint to a network on a device. */
-import { FileFormatError } from "../base/errors.js";
-import type { Device } from "../engine/device.js";
+import { FileFormatError, UsageError } from "../base/errors.js";
+import { Device } from "../engine/device.js";
 import type { ScaleNetwork } from "./extraction.js";
 import { FireNetwork } from "./fire.js";
 import { HowNetwork } from "./how.js";
@@ -15,6 +15,11 @@ import { type Checkpoint, openCheckpoint, severalNetworks } from "./weights/chec
  * @throws FileFormatError when the file is not such a checkpoint, with the list of what does not fit
  */
 export function loadNetwork(device: Device, checkpoint: string | Checkpoint): RetrievalNetwork & ScaleNetwork {
+  if (!(device instanceof Device))
+    throw new UsageError("Argument", "loadNetwork: device — expected what openDevice() gives, then the checkpoint");
+  const isCheckpoint = typeof checkpoint === "object" && checkpoint !== null && "stateDict" in checkpoint;
+  if (typeof checkpoint !== "string" && !isCheckpoint)
+    throw new UsageError("Argument", "loadNetwork: checkpoint — expected a path, or what openCheckpoint() gives");
   const opened = typeof checkpoint === "string" ? openCheckpoint(checkpoint) : checkpoint;
   const { file, kind, netParams, stateDict } = opened;
   if (kind !== "fire" && kind !== "how")

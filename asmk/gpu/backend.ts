@@ -1,5 +1,7 @@
 /** @file The arithmetic of ASMK on a device; see AsmkBackend for what is promised. */
-import type { Device } from "../../engine/device.js";
+import { checkOptions, oneOf, positive } from "../../base/check.js";
+import { UsageError } from "../../base/errors.js";
+import { Device } from "../../engine/device.js";
 import { aggregate } from "../aggregate.js";
 import type { Assigner } from "../assigner.js";
 import type { AsmkBackend } from "../backend.js";
@@ -39,6 +41,9 @@ export class GpuBackend implements AsmkBackend {
     private readonly device: Device,
     options: GpuBackendOptions = {},
   ) {
+    if (!(device instanceof Device))
+      throw new UsageError("Argument", "GpuBackend: device — expected what openDevice() gives");
+    checkOptions("GpuBackend", options, { keptBytes: positive, nearest: oneOf("subgroup", "workgroup") });
     this.name = `gpu (${device.caps.name})`;
     const most = Number.isFinite(device.limit.bytes) ? device.limit.bytes / 2 : 2 ** 31;
     this.nearest = { variant: options.nearest, decided: this.decided };

@@ -1,7 +1,9 @@
 /** @file Opens a device for work: with the kernels that were found fastest on it, or are now. */
 import { cacheFolder } from "../../base/cache-folder.js";
+import { checkOptions } from "../../base/check.js";
 import type { Capabilities } from "../adapter.js";
 import { type Device, type DeviceOptions, openDevice } from "../device.js";
+import { DEVICE_RULES } from "../device-options.js";
 import { type Choices, choicesByCapability } from "./choices.js";
 import { keepTuning, readChoices } from "./kept.js";
 import { type Tuning, tune } from "./measure.js";
@@ -21,6 +23,7 @@ export interface TunedOptions {
  * compiling all candidates would take them longer than a photo.
  */
 export async function openTuned(options: DeviceOptions & TunedOptions = {}): Promise<Device> {
+  checkOptions("openTuned", options, DEVICE_RULES);
   const device = await openDevice(options);
   try {
     device.choose(await decideChoices(device.caps, () => tuneApart(options), options));
