@@ -1,8 +1,10 @@
-/// <reference types="@webgpu/types" />
+/// <reference types="node" preserve="true" />
 /**
  * @file The package as a program sees it: `import { openDevice, loadNetwork } from "fire-gpu"`. Names listed here are kept;
  * everything else may change from version to version. docs/api.md shows them at work.
  */
+
+import "./engine/gpu-names.js";
 
 // ── ASMK
 export { Asmk, type DescriptorSet } from "./asmk/asmk.js";

@@ -1,4 +1,5 @@
 /** @file What half precision costs in accuracy: the descriptors of a test photo in both precisions, compared on the spot. */
+import { requireFinite } from "../base/finite.js";
 import type { Device, Precision } from "../engine/device.js";
 import { run } from "../engine/op.js";
 import { normalise } from "../engine/ops/normalise.js";
@@ -16,6 +17,9 @@ export interface HalfPrecisionError {
   readonly leastCosine: number;
 }
 
+/** Below this cosine a network is not one for half precision, such as one whose values grow beyond 65,504. */
+const LEAST_COSINE = 0.99;
+
 const PHOTO = { width: 256, height: 192 };
 
 /** Runs the network twice. The device is left at the precision that it had. */
@@ -26,7 +30,9 @@ export async function halfPrecisionError(
   const before = device.precision;
   try {
     const wanted = await descriptors(device, network, "f32");
-    return compare(await descriptors(device, network, "f16"), wanted, network.outputDim);
+    const got = await descriptors(device, network, "f16");
+    requireFinite("half precision: descriptors of a test photo", got, { hint: "use --precision f32" });
+    return compare(got, wanted, network.outputDim);
   } finally {
     device.precision = before;
   }
@@ -86,7 +92,9 @@ export function halfPrecisionText(
   const where = caps.matrixUnits
     ? "on matrix units"
     : "in the float32 kernels, which makes nothing faster: this device has no matrix units that fire-gpu can use";
+  const doubtful = !(leastCosine >= LEAST_COSINE);
   return (
+    (doubtful ? `warning: this network loses too much in half precision, use --precision f32 — ` : "") +
     `half precision ${where}; descriptors of a test photo differ from float32 by NMSE ${nmse.toExponential(1)}, ` +
     `at most ${largest.toFixed(3)} of their root mean square, cosine at least ${leastCosine.toFixed(5)}`
   );

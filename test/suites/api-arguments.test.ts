@@ -34,7 +34,11 @@ const photo = (seed: number) => ({
 });
 const options = { scales: [1], featuresNum: 5 };
 
-async function refused(work: () => unknown, message: RegExp, kind: typeof UsageError | typeof NumericError = UsageError): Promise<void> {
+async function refused(
+  work: () => unknown,
+  message: RegExp,
+  kind: typeof UsageError | typeof NumericError = UsageError,
+): Promise<void> {
   try {
     await work();
   } catch (error) {
