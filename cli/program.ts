@@ -99,7 +99,9 @@ function checked({ parseArg, variadic }: Option | Argument, name: string): Parse
 /** The same error with what the user may have meant. */
 function explained(error: CommanderError, command: Command): CommanderError {
   const hint = hintFor(error, command);
-  return hint === "" ? error : new CommanderError(error.exitCode, error.code, `${error.message}; ${hint}`);
+  return hint === ""
+    ? error
+    : new CommanderError(error.exitCode, error.code, `${error.message.replace(/\.$/, "")}; ${hint}`);
 }
 
 function hintFor({ code, message }: CommanderError, command: Command): string {

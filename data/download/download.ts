@@ -30,7 +30,7 @@ export function requireDownloadNames(names: readonly string[]): void {
     if (!Object.hasOwn(assetGroups, name))
       throw new UsageError(
         "UnknownDownload",
-        `data: nothing to download is called ${JSON.stringify(name)}; ${didYouMean(name, known) || `known are ${known.join(", ")}`} (fire-gpu download --list)`,
+        `data: nothing to download is called ${JSON.stringify(name)}; ${didYouMean(name, known) || "fire-gpu download --list prints all names"}`,
       );
 }
 
