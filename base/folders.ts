@@ -9,9 +9,10 @@ import { asWriteError, isSystemError } from "./system-error.js";
 
 /**
  * Makes a folder, and those above it that are missing. One that is there is left alone.
+ * @param mode permissions of what is made, where the system has them; default what the umask leaves
  * @throws WriteError CannotWrite naming the step that cannot be made
  */
-export function makeFolder(folder: string): void {
+export function makeFolder(folder: string, mode?: number): void {
   const missing: string[] = [];
   let at = resolve(folder);
   while (!isFolder(at)) {
@@ -22,7 +23,7 @@ export function makeFolder(folder: string): void {
   }
   for (const step of missing.reverse()) {
     try {
-      mkdirSync(step);
+      mkdirSync(step, { mode });
     } catch (cause) {
       // Another process may have made it meanwhile.
       if (isSystemError(cause) && cause.code === "EEXIST" && isFolder(step)) continue;

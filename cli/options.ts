@@ -1,7 +1,7 @@
 /** @file Option values from text: what commander does not know by itself. */
 import { InvalidArgumentError, Option } from "commander";
 import { UsageError } from "../base/errors.js";
-import { MAX_IMAGE_SIZE, MAX_SCALE } from "../tasks/config/parts.js";
+import { MAX_IMAGE_SIZE, MAX_SCALE, MIN_SCALE } from "../tasks/config/parts.js";
 import { parseYaml } from "../tasks/config/yaml.js";
 import type { DeviceChoice } from "../tasks/open-model.js";
 import type { OnError } from "../tasks/skips.js";
@@ -43,11 +43,11 @@ export function deviceChoice(
   return { device, memory, tune, precision, news };
 }
 
-/** "[1, 0.5]", "1,0.5" or "1" → numbers above 0, up to the largest scale that a configuration may hold. */
+/** "[1, 0.5]", "1,0.5" or "1" → numbers between the least and the largest scale that a configuration may hold. */
 export function parseScales(text: string): number[] {
   const list = listOr(text, () => []);
-  if (!list.every((v): v is number => typeof v === "number" && v > 0 && v <= MAX_SCALE) || list.length === 0)
-    throw new InvalidArgumentError(`Expected numbers above 0 and up to ${MAX_SCALE} such as "[1, 0.5]".`);
+  if (!list.every((v): v is number => typeof v === "number" && v >= MIN_SCALE && v <= MAX_SCALE) || list.length === 0)
+    throw new InvalidArgumentError(`Expected numbers from ${MIN_SCALE} up to ${MAX_SCALE} such as "[1, 0.5]".`);
   return list;
 }
 

@@ -7,7 +7,6 @@ import {
   chmodSync,
   existsSync,
   lstatSync,
-  mkdirSync,
   mkdtempSync,
   readFileSync,
   renameSync,
@@ -18,6 +17,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { brotliDecompressSync } from "node:zlib";
 import { executableCache, privateFolder } from "../base/cache-folder.js";
+import { makeFolder } from "../base/folders.js";
 import { sha256 } from "../base/hash.js";
 import { isPrivateFile, isPrivateFolder } from "../base/private-folder.js";
 
@@ -134,7 +134,7 @@ export function unpackDriver(packed: string): string {
 function parentFolder(): string {
   for (const cache of [executableCache(), privateFolder()]) {
     const folder = join(cache, "swiftshader");
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     const state = lstatSync(folder);
     // one of ours that an earlier version made readable and writable as the umask had it
     if (state.isDirectory() && state.uid === process.getuid?.()) chmodSync(folder, 0o700);

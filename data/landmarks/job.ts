@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { writeFileAtomic } from "../../base/atomic.js";
+import { sha256 } from "../../base/hash.js";
 import type { RgbImage } from "../../base/image.js";
 import type { CameraPose } from "./camera.js";
 import { develop, drawFilm, type Film } from "./film.js";
@@ -178,7 +179,12 @@ export async function runLandmarkJob(job: LandmarkJob, onImage: () => void = () 
     scale: pairs.map((row) => row.map((o) => round(o.scale))),
     light: lights.map((a) => lights.map((b) => round(lightDifference(a, b)))),
   };
-  writeFileAtomic(recordPath(out, id), JSON.stringify(record));
+  writeFileAtomic(recordPath(out, id), JSON.stringify({ ...record, sha256: recordHash(record) }));
+}
+
+/** Hash of all that a record says, which its file carries. */
+export function recordHash(record: LandmarkRecord): string {
+  return sha256(Buffer.from(JSON.stringify(record)));
 }
 
 function encode(image: RgbImage, quality: number): Promise<Buffer> {

@@ -8,13 +8,15 @@
  * out/records/<landmark>.json        one a finished landmark, from which a stopped run continues
  * ```
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../base/atomic.js";
-import { UsageError } from "../../base/errors.js";
+import { FileFormatError, UsageError } from "../../base/errors.js";
+import { readRegular } from "../../base/regular-file.js";
+import { parseJson } from "../../formats/json.js";
 import { grade } from "./grade.js";
-import { type LandmarkJob, type LandmarkRecord, landmarkId, recordPath, type ViewRecord } from "./job.js";
+import { type LandmarkJob, type LandmarkRecord, landmarkId, recordHash, recordPath, type ViewRecord } from "./job.js";
 import { checkParameters, type LandmarkParameters, parametersHash } from "./options.js";
 import { runJobs } from "./pool.js";
 
@@ -169,7 +171,7 @@ function claim(out: string, hash: string, parameters: LandmarkParameters): void 
   if (existsSync(file)) {
     let before: string | undefined;
     try {
-      before = (JSON.parse(readFileSync(file, "utf8")) as { hash?: string }).hash;
+      before = (parseJson(readRegular(file), file) as { hash?: string }).hash;
     } catch {
       before = undefined;
     }
@@ -200,8 +202,15 @@ function finished(out: string, id: string, hash: string): boolean {
   }
 }
 
+/**
+ * A record with the hash it carries; those of older versions have none and are made anew.
+ * @throws FileFormatError when it is damaged
+ */
 function readRecord(out: string, id: string): LandmarkRecord {
-  return JSON.parse(readFileSync(recordPath(out, id), "utf8")) as LandmarkRecord;
+  const file = recordPath(out, id);
+  const { sha256: hash, ...record } = parseJson(readRegular(file), file) as LandmarkRecord & { sha256?: string };
+  if (hash === recordHash(record)) return record;
+  throw new FileFormatError("ChecksumMismatch", file, "the record does not have its sha256");
 }
 
 /** landmarks.json, one landmark a line: a set for training has thousands, too many for one string. */

@@ -12,8 +12,14 @@ export const factor = z.number().positive({ error: "expected a number above 0" }
 
 /** Beyond it no device could hold what a photo becomes; published factors end at 2. */
 export const MAX_SCALE = 64;
+/** Below it a photo of a thousand pixels has less than the trunk makes one cell of. */
+export const MIN_SCALE = 1 / 64;
 export const scales = z
-  .array(factor.max(MAX_SCALE, { error: `expected at most ${MAX_SCALE}` }))
+  .array(
+    factor
+      .min(MIN_SCALE, { error: `expected at least ${MIN_SCALE}` })
+      .max(MAX_SCALE, { error: `expected at most ${MAX_SCALE}` }),
+  )
   .min(1, { error: "expected at least one scale" });
 
 /** More pixels of one side than any photo has: more is a slip. */

@@ -116,6 +116,38 @@ test("no files import one another in a circle", () => {
   assert.equal(circles, []);
 });
 
+/** Calls that may move less than they are asked to, or never end: base/file-io.ts and base/folders.ts are for that. */
+const BARE_CALLS = [
+  "mkdir",
+  "mkdirSync",
+  "readSync",
+  "writeSync",
+  "appendFile",
+  "appendFileSync",
+  "writeFile",
+  "writeFileSync",
+];
+/** writeFileSync goes on until all is written; what each of these files writes is checked, or of use to messages alone. */
+const MAY_CALL: Readonly<Record<string, readonly string[]>> = {
+  "data/download/part-file.ts": ["writeFileSync"],
+  "engine/software-driver.ts": ["writeFileSync"],
+  "tasks/evaluate/lock.ts": ["writeFileSync", "readSync"],
+};
+
+test("bytes are moved by base/file-io.ts and folders made by base/folders.ts", () => {
+  const rooms = sources.filter((file) => !["base", "test", "bench"].includes(roomOf(file)));
+  const found = rooms.flatMap((file) => {
+    const code = readFileSync(join(root, file), "utf8");
+    const names = [...code.matchAll(/import\s*\{([^}]*)\}\s*from\s*"node:fs(?:\/promises)?"/g)].flatMap(([, list]) =>
+      list.split(",").map((name) => name.trim()),
+    );
+    const bare = names.filter((name) => BARE_CALLS.includes(name) && !MAY_CALL[file]?.includes(name));
+    const handles = code.match(/\b(handle|this\.writer|reader)\.(read|write|appendFile|writeFile)\(/g) ?? [];
+    return [...bare, ...handles].map((name) => `${file}: ${name}`);
+  });
+  assert.equal(found, []);
+});
+
 test("a package that belongs to one room stays there", () => {
   const wrong = imports.filter(({ from, to }) => PACKAGES[to] && !PACKAGES[to].includes(roomOf(from)));
   assert.equal(

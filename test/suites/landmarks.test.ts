@@ -258,6 +258,17 @@ test("a stopped run continues: finished images stay, missing ones come back the 
   assert.is(seen[0], 0);
   assert.is(statSync(join(out, "images/L00000/v00.jpg")).ino, kept);
   assert.is(checksums(out), checksums(join(temporary, "one")));
+  // A record that is still JSON, with another number in it, would become another ground truth.
+  const record = join(out, "records/L00001.json");
+  const whole = readFileSync(record, "utf8");
+  writeFileSync(
+    record,
+    whole.replace(/"angle":\[\[0,\d/, (digits) => `${digits.slice(0, -1)}${9 - Number(digits.at(-1))}`),
+  );
+  assert.is.not(readFileSync(record, "utf8"), whole);
+  await renderLandmarks({ ...small, out, workers: 0 });
+  assert.is(readFileSync(record, "utf8"), whole);
+  assert.is(checksums(out), checksums(join(temporary, "one")));
 });
 
 test("a folder of other parameters and bad parameters are refused", async () => {
