@@ -14,7 +14,9 @@ export function slipsOf(given: string, known: readonly string[]): string[] {
   if (word === "") return [];
   const names = [...new Set(known)];
   const limit = Math.min(4, Math.floor(word.length / 3));
-  const slips = names.map((name) => edits(word, plain(name)));
+  // A word of another length takes at least as many slips: nothing is measured against a name of thousands of letters.
+  const near = (name: string) => Math.abs(word.length - name.length) <= limit;
+  const slips = names.map(plain).map((name) => (near(name) ? edits(word, name) : limit + 1));
   const least = Math.min(limit + 1, ...slips);
   return least > limit ? [] : names.filter((_, i) => slips[i] === least).slice(0, MOST);
 }

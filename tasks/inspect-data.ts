@@ -193,10 +193,11 @@ function isText(head: Uint8Array): boolean {
   return head.length > 0 && head.every((b) => b >= 0x20 || (b >= 9 && b <= 13));
 }
 
-/** A value of JSON or YAML as the outline takes it. */
-function asPython(value: unknown): PyValue {
-  if (Array.isArray(value)) return value.map(asPython);
-  if (isMap(value)) return PyDict.of(Object.entries(value).map(([key, v]) => [key, asPython(v)]));
+/** A value of JSON or YAML as the outline takes it: no deeper than it looks, of what lies below only how much it is. */
+function asPython(value: unknown, depth = 4): PyValue {
+  const below = (v: unknown) => (depth > 0 ? asPython(v, depth - 1) : null);
+  if (Array.isArray(value)) return value.map(below);
+  if (isMap(value)) return PyDict.of(Object.entries(value).map(([key, v]) => [key, below(v)]));
   if (typeof value === "number" && !Number.isSafeInteger(value)) return new PyFloat(value);
   return (value ?? null) as PyValue;
 }

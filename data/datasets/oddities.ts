@@ -2,7 +2,7 @@
  * @file What looks odd about a ground truth but does not prevent its use, one sentence each, with the first query or photo
  * by name: nothing of a user's file is dropped or counted twice without a word.
  */
-import { distance } from "fastest-levenshtein";
+import { slipsOf } from "../../base/suggest.js";
 import { type Judgements, recordKeys } from "./ground-truth.js";
 import type { OldRecord } from "./types.js";
 import type { Field } from "./values.js";
@@ -122,7 +122,7 @@ function keysOf({ value }: Field): string[] {
 }
 
 function nearest(key: string, known: readonly string[]): string | undefined {
-  return known.find((k) => distance(k, key.toLowerCase()) <= Math.max(1, Math.floor(k.length / 3)));
+  return slipsOf(key, known)[0];
 }
 
 /** Old protocol: a query photo that is in the database and not junk would be found first and judged. */

@@ -2,10 +2,10 @@
  * @file From names as lists and ground truths write them to photos. A name means one photo or none: a photo that is not
  * there is never replaced by another one whose name is alike.
  */
-import { statSync } from "node:fs";
-import { extname, isAbsolute, relative, resolve } from "node:path";
+import { readdirSync, statSync } from "node:fs";
+import { basename, dirname, extname, isAbsolute, join, relative, resolve } from "node:path";
 import { MissingDataError } from "../../base/errors.js";
-import { systemPath } from "../../base/path-bytes.js";
+import { decodeName, systemPath } from "../../base/path-bytes.js";
 import { kindOfPath, readHead } from "../../base/regular-file.js";
 import { sniffImage } from "../image/sniff.js";
 
@@ -20,7 +20,6 @@ export const imageExtensions: ReadonlySet<string> = new Set([
   ".jpe",
   ".jfif",
 ]);
-const tried = [...imageExtensions].flatMap((end) => [end, end.toUpperCase()]);
 
 const isFile = (path: string) => kindOfPath(path) === "file";
 
@@ -38,9 +37,10 @@ export interface NameBase {
  * @throws MissingDataError when a name fits two photos
  */
 export function resolveNames(names: readonly string[], bases: readonly (string | NameBase)[]): string[] {
+  const listing = new Listing();
   const tries = bases.map((base) => {
     const from = typeof base === "string" ? { folder: base } : base;
-    const paths = names.map((name) => findPhoto(name, from));
+    const paths = names.map((name) => findPhoto(name, from, listing));
     return { ...from, paths, found: paths.filter((p) => p !== null).length };
   });
   const [best, ...rest] = tries.sort((a, b) => b.found - a.found);
@@ -74,11 +74,11 @@ function expectedPath(path: string): string {
   return hasImageExtension(path) ? path : `${path}.jpg`;
 }
 
-function findPhoto(name: string, { folder, within }: NameBase): string | null {
+function findPhoto(name: string, { folder, within }: NameBase, listing: Listing): string | null {
   const path = resolve(folder, name);
   if (within && !isInside(path, within)) return null;
   if (hasImageExtension(name)) return isFile(path) ? path : null;
-  const withEnding = tried.map((end) => path + end).filter(isFile);
+  const withEnding = listing.photosCalled(path).filter(isFile);
   // A file without an ending is the photo when it is one (SfM's are), or when there is nothing else.
   const plain = isFile(path) && (withEnding.length === 0 || isPhoto(path)) ? [path] : [];
   const fits = distinct([...plain, ...withEnding]);
@@ -87,6 +87,41 @@ function findPhoto(name: string, { folder, within }: NameBase): string | null {
     "AmbiguousName",
     `${name}: the name fits ${fits.length} photos, ${fits.join(" and ")}; write it with its ending`,
   );
+}
+
+/** What folders hold, each read once: to ask the disk for every ending of every name would take minutes for large sets. */
+class Listing {
+  private readonly folders = new Map<string, Map<string, string[]>>();
+
+  /** Paths of photos that are called so but for their ending. */
+  photosCalled(path: string): string[] {
+    const folder = dirname(path);
+    let names = this.folders.get(folder);
+    if (!names) {
+      names = byStem(folder);
+      this.folders.set(folder, names);
+    }
+    return (names.get(basename(path)) ?? []).map((name) => join(folder, name));
+  }
+}
+
+/** Names of photos below their stems, by ending (.jpg first); none where the folder cannot be read. */
+function byStem(folder: string): Map<string, string[]> {
+  const out = new Map<string, string[]>();
+  let entries: Buffer[] = [];
+  try {
+    entries = readdirSync(systemPath(folder), { encoding: "buffer" });
+  } catch {
+    // not there, or no folder
+  }
+  const names = entries.map(decodeName).filter(hasImageExtension);
+  const order = [...imageExtensions];
+  const rank = (name: string) => order.indexOf(extname(name).toLowerCase());
+  for (const name of names.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))) {
+    const stem = withoutImageExtension(name);
+    out.set(stem, [...(out.get(stem) ?? []), name]);
+  }
+  return out;
 }
 
 /** Without other names of the same file: some file systems take a.jpg and a.JPG for one, and links are one photo. */

@@ -1,5 +1,6 @@
 /** @file Training sets by name or by the user's description: photos, their clusters, and query–positive pairs. */
 import { dirname, join, resolve } from "node:path";
+import { z } from "zod";
 import { FileFormatError, MissingDataError, UsageError } from "../../base/errors.js";
 import { didYouMean } from "../../base/suggest.js";
 import { isFolder, scanFolder } from "./folder.js";
@@ -16,6 +17,9 @@ export interface OwnTrainingSet {
   readonly name: string;
   readonly images: string;
 }
+
+const someText = z.string().min(1, { error: "expected text that is not empty" });
+const ownTrainingSet = z.strictObject({ name: someText, images: someText });
 
 export interface TrainingOptions {
   /** Data root. */
@@ -42,6 +46,12 @@ export function loadTrainingSet(spec: string | OwnTrainingSet, options: Training
       "UnknownDataset",
       `data: no training set ${JSON.stringify(spec)}; ${didYouMean(spec, trainingSetNames) || `known are ${trainingSetNames.join(", ")}, or {name, images: FOLDER or CSV}`}`,
     );
+  const checked = ownTrainingSet.safeParse(spec);
+  if (!checked.success) {
+    const [{ path, message }] = checked.error.issues;
+    const at = path.length > 0 ? `${path.join(".")}: ` : "";
+    throw new UsageError("BadDataset", `data: training set: ${at}${message}; expected {name, images: FOLDER or CSV}`);
+  }
   const images = resolve(options.base ?? ".", spec.images);
   return isFolder(images) ? readClassFolders(spec.name, images) : readTable(spec.name, images);
 }

@@ -138,7 +138,8 @@ test("missing photos are counted and the way to get them is told", async () => {
     /retrieval-SfM-120k\.pkl: no such file; .*download train/,
   );
   assert.match(await complaint(load("revisitop1m"), MissingDataError), /download revisitop1m/);
-  assert.match(await complaint(load("oxford"), UsageError), /known are roxford5k/);
+  assert.match(await complaint(load("oxford"), UsageError), /did you mean oxford5k\?/);
+  assert.match(await complaint(load("mine"), UsageError), /known are roxford5k/);
 });
 
 test("HOW's mapping takes lists with CRLF and empty lines, stars, and null", async () => {

@@ -271,4 +271,20 @@ test("a description is taken as a whole or refused by its key", async () => {
   assert.match(await complaint(load(other), UsageError), /images: entry 0 is p\/b, in .* it is a;/);
 });
 
+test("odd descriptions end in one line, whatever is in them, and soon", async () => {
+  const { put, load, train, folder } = fresh();
+  put("a.jpg");
+  for (const images of [undefined, null, 5, [], {}])
+    assert.throws(() => train(images as never), /training set: .*expected \{name, images/);
+  for (const spec of [undefined, null, 5])
+    assert.throws(() => loadTrainingSet(spec as never, { root: folder }), /training set/);
+  const begin = performance.now();
+  assert.match(await complaint(load("n".repeat(5000) as never), UsageError), /no data set/);
+  // Each folder is read once, not asked for every ending of every name.
+  const imlist = Array.from({ length: 20000 }, (_, i) => `a${i}`);
+  put("big.json", { imlist, qimlist: ["a"], gnd: [{ ok: Array(100000).fill(1), junk: [] }] });
+  await complaint(load({ name: "x", gnd: "big.json" }), MissingDataError);
+  assert.ok(performance.now() - begin < 10_000, `${performance.now() - begin} ms`);
+});
+
 test.run();

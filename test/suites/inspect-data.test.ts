@@ -71,6 +71,11 @@ test("a log of features says how many it holds, and what is cut off", async () =
   assert.equal(meta, facts);
 });
 
+test("a file that is nested without end is outlined as far as one looks", async () => {
+  const deep = put("deep.json", `{"a":${"[".repeat(100000)}${"]".repeat(100000)}}`);
+  assert.is((await inspectFile(deep)).kind, "JSON");
+});
+
 test("damage is refused as by whoever reads the file, and strangers are named by what they are", async () => {
   const wrong: [string, new (...args: never[]) => Error, RegExp][] = [
     [put("cut.json", '{"imlist":'), FileFormatError, /not JSON/],
