@@ -37,7 +37,7 @@ export { type DatasetSpec, datasetNames, type LoadDatasetOptions, loadDataset } 
 export { loadTrainingSet, type TrainingOptions } from "./data/datasets/training.js";
 export type { Dataset, DatasetQuery, OldRecord, RevisitedRecord, TrainingSet } from "./data/datasets/types.js";
 export { type DecodeOptions, decodeImage, readImage } from "./data/decode.js";
-export { ImageError } from "./data/image-job.js";
+export type { ImageError } from "./data/image-job.js";
 export { positivesOf, readLandmarkSet } from "./data/landmarks/read.js";
 export {
   type LandmarkParameters,

@@ -8,6 +8,8 @@
  */
 import { fstatSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
+import { packageRoot } from "./paths.js";
 
 /** macOS locks whole files only; Windows keeps others from reading what is locked. */
 const RANGE: [offset: number, length: number] = process.platform === "win32" ? [2 ** 30, 1] : [0, 0];
@@ -27,7 +29,7 @@ export function tryLock(fd: number): "taken" | "busy" | "no locks here" {
   // Loaded here and not imported, so that a program bundled without it runs, without locks.
   if (native === undefined) {
     try {
-      native = createRequire(import.meta.url)("fs-native-extensions") as NativeLocks;
+      native = createRequire(join(packageRoot(), "package.json"))("fs-native-extensions") as NativeLocks;
     } catch {
       native = null;
     }

@@ -1,5 +1,12 @@
 /** @file One photo's way from file to finished pixels: the job that worker threads do, and its failure. */
-import { FireGpuError } from "../base/errors.js";
+import {
+  type FileFailure,
+  FileFormatError,
+  FireGpuError,
+  MissingDataError,
+  NumericError,
+  UsageError,
+} from "../base/errors.js";
 import type { RgbImage } from "../base/image.js";
 import { type DecodeOptions, readImage } from "./decode.js";
 import { applyRecipe, type ImageRecipe } from "./recipe.js";
@@ -23,29 +30,36 @@ export interface PreparedImage {
 }
 
 /**
- * Why one photo could not be used. `code` says what kind of failure it was (ImageMissing, MalformedFile, Truncated,
- * UnsupportedFeature, EmptyBox, ImageWorkerLost), the message names the file and the reason.
+ * Why one photo could not be used: the documented class of what went wrong (MissingDataError, FileFormatError, UsageError, …), with
+ * its `code`, and the photo's path as `file`.
  */
-export class ImageError extends FireGpuError {
-  override readonly exitCode: number;
-  constructor(
-    code: string,
-    /** Path of the photo. */
-    readonly file: string,
-    message: string,
-    exitCode: number,
-  ) {
-    super(code, message);
-    this.exitCode = exitCode;
-  }
+export type ImageError = FireGpuError & { readonly file: string };
 
-  /** Any failure of the job, with the path in front unless the message begins with it. */
-  static from(file: string, cause: unknown): ImageError {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    const named = message.startsWith(file) ? message : `${file}: ${message}`;
-    if (cause instanceof FireGpuError) return new ImageError(cause.code, file, named, cause.exitCode);
-    return new ImageError("ImageFailed", file, named, 1);
+/** The error from its parts, as threads and logs of skipped photos hand them on. @param message with the path in front */
+export function imageError(code: string, file: string, message: string, exitCode: number): ImageError {
+  if (exitCode === 3) {
+    // the class puts path and kind around the text itself
+    const text = message.slice(message.startsWith(`${file}: `) ? file.length + 2 : 0);
+    const kind = ` [${code}]`;
+    return new FileFormatError(code as FileFailure, file, text.endsWith(kind) ? text.slice(0, -kind.length) : text);
   }
+  const Class = CLASSES[exitCode] ?? FireGpuError;
+  return Object.assign(new Class(code, message), { file });
+}
+
+/** By exit code: a new class of base/errors.ts that a photo can meet has its row here. */
+const CLASSES: Readonly<Record<number, new (code: string, message: string) => FireGpuError>> = {
+  2: UsageError,
+  4: MissingDataError,
+  6: NumericError,
+};
+
+/** Any failure of the job, with the path in front unless the message begins with it. */
+export function imageErrorFrom(file: string, cause: unknown): ImageError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const named = message.startsWith(file) ? message : `${file}: ${message}`;
+  if (cause instanceof FireGpuError) return imageError(cause.code, file, named, cause.exitCode);
+  return imageError("ImageFailed", file, named, 1);
 }
 
 /** Networks look at patches of 16 and 32 pixels: what has not even one is said to be tiny. */

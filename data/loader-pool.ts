@@ -1,6 +1,14 @@
 /** @file A fixed number of decoding threads, each with at most one job; jobs beyond that wait in line. */
 import { Worker } from "node:worker_threads";
-import { ImageError, type ImageJob, type PreparedImage, runImageJob } from "./image-job.js";
+import { compiledFile } from "../base/paths.js";
+import {
+  type ImageError,
+  type ImageJob,
+  imageError,
+  imageErrorFrom,
+  type PreparedImage,
+  runImageJob,
+} from "./image-job.js";
 import type { WorkerReply } from "./loader-worker.js";
 
 interface Task {
@@ -26,10 +34,10 @@ export class ImagePool {
 
   /** Rejects with an ImageError; a thread that dies takes only its own job with it and is replaced. */
   run(job: ImageJob): Promise<PreparedImage> {
-    if (this.closed) return Promise.reject(new ImageError("LoaderClosed", job.path, "data: the loader is closed", 1));
+    if (this.closed) return Promise.reject(imageError("LoaderClosed", job.path, "data: the loader is closed", 1));
     if (this.size === 0)
       return runImageJob(job).catch((e) => {
-        throw ImageError.from(job.path, e);
+        throw imageErrorFrom(job.path, e);
       });
     return new Promise((resolve, reject) => {
       this.waiting.push({ job, resolve, reject });
@@ -41,7 +49,7 @@ export class ImagePool {
   async close(): Promise<void> {
     this.closed = true;
     for (const { job, reject } of this.waiting.splice(0))
-      reject(new ImageError("LoaderClosed", job.path, `${job.path}: not loaded, the loader was closed`, 1));
+      reject(imageError("LoaderClosed", job.path, `${job.path}: not loaded, the loader was closed`, 1));
     for (const { worker } of this.seats) {
       // An idle thread does not hold the process, but its end is waited for.
       worker.ref();
@@ -62,7 +70,7 @@ export class ImagePool {
   }
 
   private open(): Seat {
-    const worker = new Worker(new URL("./loader-worker.js", import.meta.url), { name: "fire-gpu image" });
+    const worker = new Worker(compiledFile("data/loader-worker.js"), { name: "fire-gpu image" });
     const ended = new Promise<void>((done) => {
       worker.once("exit", () => done());
     });
@@ -70,7 +78,7 @@ export class ImagePool {
     worker.on("message", (reply: WorkerReply) => {
       const task = this.release(seat);
       if (reply.ok) task?.resolve(reply.prepared);
-      else task?.reject(new ImageError(reply.code, task.job.path, reply.message, reply.exitCode));
+      else task?.reject(imageError(reply.code, task.job.path, reply.message, reply.exitCode));
     });
     worker.on("error", (cause) => this.lose(seat, cause.message));
     worker.on("exit", (code) => this.lose(seat, `exit code ${code}`));
@@ -95,7 +103,7 @@ export class ImagePool {
     seat.task = null;
     if (task) {
       const message = `${task.job.path}: the decoding thread died: ${reason}`;
-      task.reject(new ImageError("ImageWorkerLost", task.job.path, message, 1));
+      task.reject(imageError("ImageWorkerLost", task.job.path, message, 1));
     }
     if (!this.closed) this.assign();
   }

@@ -1,6 +1,6 @@
 /** @file A decoding thread: jobs come in one at a time, pixels go back without a copy. */
 import { parentPort } from "node:worker_threads";
-import { ImageError, type ImageJob, type PreparedImage, runImageJob } from "./image-job.js";
+import { type ImageJob, imageErrorFrom, type PreparedImage, runImageJob } from "./image-job.js";
 
 export type WorkerReply =
   | { readonly ok: true; readonly prepared: PreparedImage }
@@ -20,7 +20,7 @@ port.on("message", async (job: ImageJob | "close") => {
     const reply: WorkerReply = { ok: true, prepared };
     port.postMessage(reply, [prepared.image.data.buffer as ArrayBuffer]);
   } catch (e) {
-    const { code, message, exitCode } = ImageError.from(job.path, e);
+    const { code, message, exitCode } = imageErrorFrom(job.path, e);
     const reply: WorkerReply = { ok: false, code, message, exitCode };
     port.postMessage(reply);
   }

@@ -1,10 +1,10 @@
 /** @file Photos in order, decoded and resized ahead of whoever consumes them. */
 import { availableParallelism } from "node:os";
 import { anything, checkOptions, orNull, whole } from "../base/check.js";
-import { UsageError } from "../base/errors.js";
+import { FireGpuError, UsageError } from "../base/errors.js";
 import type { RgbImage } from "../base/image.js";
 import type { DecodeOptions } from "./decode.js";
-import { ImageError, type ImageJob, type PreparedImage } from "./image-job.js";
+import { type ImageError, type ImageJob, imageErrorFrom, type PreparedImage } from "./image-job.js";
 import { ImagePool } from "./loader-pool.js";
 import type { ImageRecipe } from "./recipe.js";
 import type { Box, Size } from "./resize.js";
@@ -97,7 +97,7 @@ export class ImageLoader {
         const first = queue.shift();
         if (!first) return;
         const result = await first.work;
-        if (result instanceof ImageError) yield { index, path: first.path, error: result };
+        if (result instanceof FireGpuError) yield { index, path: first.path, error: result };
         else {
           for (const line of result.notices) this.tell(line);
           yield { index, path: first.path, ...result };
@@ -122,7 +122,7 @@ export class ImageLoader {
 
   /** Errors become values at once, so that a consumer who leaves early leaves no unhandled rejection behind. */
   private begin(job: ImageJob): Promise<PreparedImage | ImageError> {
-    return this.pool.run(job).catch((e) => ImageError.from(job.path, e));
+    return this.pool.run(job).catch((e) => imageErrorFrom(job.path, e));
   }
 }
 

@@ -1,7 +1,7 @@
 /** @file A look at photos before the long work: what shows without decoding them. */
 import { readHeadAsync } from "../base/regular-file.js";
 import { readImageSize, requireFormat } from "./decode.js";
-import { ImageError } from "./image-job.js";
+import { type ImageError, imageErrorFrom } from "./image-job.js";
 import { type Box, requireBox } from "./resize.js";
 
 /** Enough for every kind to be told (image/other-kinds.ts). */
@@ -17,6 +17,6 @@ export async function lookAtPhoto(path: string, box: Box | null): Promise<ImageE
     else requireFormat(await readHeadAsync(path, HEAD, { code: "ImageMissing" }), path);
     return null;
   } catch (cause) {
-    return ImageError.from(path, cause);
+    return imageErrorFrom(path, cause);
   }
 }

@@ -19,6 +19,7 @@ import { brotliDecompressSync } from "node:zlib";
 import { executableCache, privateFolder } from "../base/cache-folder.js";
 import { makeFolder } from "../base/folders.js";
 import { sha256 } from "../base/hash.js";
+import { packageRoot } from "../base/paths.js";
 import { isPrivateFile, isPrivateFolder } from "../base/private-folder.js";
 
 const LOADER = "libvulkan.so.1";
@@ -29,8 +30,9 @@ const DLOPEN_FLAGS = 0x1 | 0x100 | 0x1000;
 /** Path of the packed driver, or undefined where the optional package is missing or the platform is another. */
 function packedDriver(): string | undefined {
   if (process.platform !== "linux" || process.arch !== "x64") return undefined;
+  const own = join(packageRoot(), "package.json");
   try {
-    const entry = createRequire(import.meta.url).resolve("@sparticuz/chromium");
+    const entry = createRequire(own).resolve("@sparticuz/chromium");
     for (let dir = dirname(entry); dir !== dirname(dir); dir = dirname(dir)) {
       const file = join(dir, "bin/swiftshader.tar.br");
       if (existsSync(file)) return file;

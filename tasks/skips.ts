@@ -1,6 +1,6 @@
 /** @file Photos that cannot be used: the run stops at them, or goes on without them and says so at the end. */
 import { FileFormatError } from "../base/errors.js";
-import { ImageError } from "../data/image-job.js";
+import { type ImageError, imageError } from "../data/image-job.js";
 import { lookAtPhoto } from "../data/look.js";
 import type { Photo } from "./evaluate/photos.js";
 import { type Progress, stopIfAsked } from "./progress.js";
@@ -77,12 +77,7 @@ export class SkipList {
     if (this.policy === "skip" && bad.length < looked.length)
       return progress.warn(`${label}: ${count} and will be skipped, the first is ${first.message}`);
     const more = bad.length === 1 ? "" : `; ${label}: ${count}, this is the first`;
-    throw new ImageError(
-      first.code,
-      first.file,
-      `${first.message}${more}`,
-      this.policy === "skip" ? 3 : first.exitCode,
-    );
+    throw imageError(first.code, first.file, `${first.message}${more}`, this.policy === "skip" ? 3 : first.exitCode);
   }
 
   /** Lists what was left out, for the end of a run. */

@@ -1,6 +1,7 @@
 /** @file Runs landmark jobs on threads, or on this one. */
 import { Worker } from "node:worker_threads";
 import { FireGpuError } from "../../base/errors.js";
+import { compiledFile } from "../../base/paths.js";
 import { type LandmarkJob, runLandmarkJob } from "./job.js";
 import type { WorkerMessage } from "./worker.js";
 
@@ -22,7 +23,7 @@ export async function runJobs(
   const threads: Worker[] = [];
   const serve = () =>
     new Promise<void>((resolve, reject) => {
-      const worker = new Worker(new URL("./worker.js", import.meta.url));
+      const worker = new Worker(compiledFile("data/landmarks/worker.js"));
       threads.push(worker);
       const advance = () => {
         if (next < jobs.length && !stop()) worker.postMessage(jobs[next++]);

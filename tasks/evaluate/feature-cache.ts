@@ -11,7 +11,7 @@ import { appendText } from "../../base/file-io.js";
 import type { RgbImage } from "../../base/image.js";
 import { readRegularText } from "../../base/regular-file.js";
 import { maxPixels } from "../../data/image/limits.js";
-import { ImageError } from "../../data/image-job.js";
+import { type ImageError, imageErrorFrom } from "../../data/image-job.js";
 import type { ImageLoader } from "../../data/loader.js";
 import { fittingScales } from "../../nets/fitting-scales.js";
 import { type Progress, type Stage, stopIfAsked } from "../progress.js";
@@ -182,7 +182,7 @@ export class CachedFeatures {
       return own;
     } catch (cause) {
       if (!(cause instanceof UsageError && cause.code === "NoScale")) throw cause;
-      return this.skip(ImageError.from(this.request.photos[index].path, cause), index, other);
+      return this.skip(imageErrorFrom(this.request.photos[index].path, cause), index, other);
     }
   }
 

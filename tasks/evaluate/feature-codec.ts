@@ -5,7 +5,7 @@
  * a photo that was skipped: "FGSKIP\0\1", then code, reason and exit code as JSON.
  */
 import { FileFormatError } from "../../base/errors.js";
-import { ImageError } from "../../data/image-job.js";
+import { type ImageError, imageError } from "../../data/image-job.js";
 import type { LocalFeatures } from "../../nets/network.js";
 
 /** Where the descriptors begin in a local record. */
@@ -75,7 +75,7 @@ export function decodeSkipped(record: Uint8Array, file: string): ImageError | un
   if (!isSkipped(record)) return undefined;
   try {
     const { code, message, exitCode } = JSON.parse(Buffer.from(record.subarray(SKIPPED.length)).toString("utf8"));
-    return new ImageError(String(code), file, String(message), Number(exitCode));
+    return imageError(String(code), file, String(message), Number(exitCode));
   } catch (cause) {
     throw new FileFormatError("MalformedFile", file, "its record in the cache is damaged", { cause });
   }

@@ -6,8 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import sharp from "sharp";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { FileFormatError, MissingDataError } from "../../base/errors.js";
 import { readImage } from "../../data/decode.js";
-import { ImageError } from "../../data/image-job.js";
 import { ImageLoader, type ImageRequest, type LoadedImage, loadImages } from "../../data/loader.js";
 import { ImagePool } from "../../data/loader-pool.js";
 import { prepareImage } from "../../data/resize.js";
@@ -97,7 +97,7 @@ test("a bad photo is an error of its own, and the rest arrives", async () => {
     );
     for (const { error, path } of got) {
       if (!error) continue;
-      assert.instance(error, ImageError);
+      assert.instance(error, error.code === "ImageMissing" ? MissingDataError : FileFormatError);
       assert.is(error.file, path);
       assert.ok(error.message.startsWith(path));
       assert.ok(error.exitCode === 3 || error.exitCode === 4);
