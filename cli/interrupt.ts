@@ -1,7 +1,9 @@
-/** @file Ctrl-C: the first asks the task to stop where it can continue, the second, or ten seconds, end the process. */
+/** @file Ctrl-C: the first asks the task to stop where it can continue, the second, or a moment's patience, end the process. */
+import { Interrupted } from "../tasks/progress.js";
 import { tell } from "./streams.js";
 
-const PATIENCE_MS = 10_000;
+/** All that is kept is written so that a kill at any moment loses none of it; nobody has to wait longer. */
+const PATIENCE_MS = 1500;
 const EXIT = 130;
 
 /** A signal that Ctrl-C or a termination request gives. */
@@ -11,7 +13,10 @@ export function interruptSignal(): AbortSignal {
     if (controller.signal.aborted) process.exit(EXIT);
     tell("\nstopping; Ctrl-C again ends at once");
     controller.abort();
-    setTimeout(() => process.exit(EXIT), PATIENCE_MS).unref();
+    setTimeout(() => {
+      tell(`fire-gpu: ${new Interrupted().message}`);
+      process.exit(EXIT);
+    }, PATIENCE_MS).unref();
   };
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
