@@ -3,7 +3,7 @@ import { Interrupted } from "../tasks/progress.js";
 import { tell } from "./streams.js";
 
 /** All that is kept is written so that a kill at any moment loses none of it; nobody has to wait longer. */
-const PATIENCE_MS = 1500;
+const PATIENCE_MS = 1000;
 const EXIT = 130;
 
 /** A signal that Ctrl-C or a termination request gives. */
