@@ -29,7 +29,7 @@ function experiment(place = join(root, `e${made++}`, "experiments", "x")) {
     claimNames(
       {
         folder: place,
-        log: { note: (line: string) => notes.push(line) },
+        log: { note: (line: string) => notes.push(line), warn: (line: string) => notes.push(`warning: ${line}`) },
         params: { demo_eval: { data_folder: join(root, "data") }, evaluation: { multistep } },
       } as unknown as Session,
       lists,
