@@ -72,7 +72,7 @@ test("what a pickle builds is charged, opcode by opcode", () => {
     tuples: `\x80\x04(${repeat("N\x85", 700_000)}l.`,
     "memo slots": `\x80\x04(${nearlyFull}N${repeat("\x94", 600_000)}l.`,
     "sparse memo slots": `\x80\x04(${nearlyFull}N${Array.from({ length: 99_000 }, (_, i) => `r${u32(3 * i + 1)}`).join("")}l.`,
-    "the stack": `\x80\x04(${nearlyFull}${repeat("N", 900_000)}l.`,
+    "the stack": `\x80\x04(${nearlyFull}(${repeat("N", 900_000)}1l.`,
     "copies of bytes": `\x80\x04${bytesCopies}`,
     "copies of a list": `\x80\x04c__builtin__\nlist\n\x940(${repeat("N", 50_000)}l\x940](${repeat("h\0h\x01\x85R", 5000)}e.`,
     "copies of a set": `\x80\x04c__builtin__\nset\n\x940(${repeat("N", 50_000)}l\x940](${repeat("h\0h\x01\x85R", 5000)}e.`,
@@ -154,8 +154,8 @@ test("views of a file's tensors may share what it holds, but not multiply it", (
   const again = (readTorch(torchArchive(many(1, 9e4, 0, [64, 9e4], [0, 1]), floats(9e4))) as PyDict).get("t0");
   for (let i = 0; i < 4; i++) (again as TorchTensor).toHost();
   const axes = Array(60).fill(1);
-  const tall = torchArchive(many(1, 9e4, 0, [9e4, ...axes], [1, ...axes]), floats(9e4));
-  assert.ok(cpuTime(() => materialise(tall)) < 500, "axes of side 1 cost nothing");
+  const tall = torchArchive(many(1, 9e4, 0, [100, 9e4, ...axes], [0, 1, ...axes]), floats(9e4));
+  assert.ok(cpuTime(() => materialise(tall)) < 700, "axes of side 1 cost nothing");
 });
 
 /** A zip of one deflated record that claims `size` bytes. */
