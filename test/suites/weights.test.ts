@@ -6,11 +6,14 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { packageRoot } from "../../base/paths.js";
 import type { HostTensor } from "../../base/tensor.js";
+import type { Device } from "../../engine/device.js";
 import type { PyInput } from "../../formats/pickle-write.js";
 import type { PyDict } from "../../formats/python.js";
 import { encodeSafetensors, Safetensors } from "../../formats/safetensors.js";
 import { writeTorch } from "../../formats/torch-write.js";
 import { parseNetParams } from "../../nets/params.js";
+import { State } from "../../nets/state.js";
+import { InferenceStore } from "../../nets/weight-store.js";
 import { openCheckpoint, peekCheckpoint, severalNetworks } from "../../nets/weights/checkpoint.js";
 import { startState } from "../../nets/weights/start.js";
 import { convertFile } from "../../tasks/convert.js";
@@ -182,6 +185,16 @@ test("weights that are no numbers are refused by name, in every type and by ever
     "none",
   );
   assert.ok(readFileSync(path("any.pth")).length > 0);
+});
+
+test("a batch norm that takes a weight beyond float32 is refused when it is folded in", () => {
+  const of = (value: number, shape: number[]): HostTensor => ({ dtype: "F32", shape, data: Float32Array.of(value) });
+  const norm = { weight: 10, bias: 0, running_mean: 0, running_var: 1 };
+  const tensors = new Map([["c.weight", of(3e38, [1, 1, 1, 1])]]);
+  for (const [name, value] of Object.entries(norm)) tensors.set(`b.${name}`, of(value, [1]));
+  // nothing reaches the device
+  const store = new InferenceStore({} as Device, new State(tensors, "net.pth"));
+  assert.throws(() => store.convBN("c", "b", [1, 1, 1, 1]), /net\.pth: c\.weight with b folded in is beyond float32/);
 });
 
 test("halving refuses what a 16-bit float cannot hold", async () => {
