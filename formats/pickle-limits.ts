@@ -10,8 +10,10 @@ import { ObjectArray, PyDict, PyFloat, PyOpaque, PySet, PyTuple, type PyValue } 
 
 /** Bytes that V8 takes, measured, a little rounded up. */
 export const memoryCost = {
-  /** A place on the stack or in an array. */
+  /** A place in an array. */
   slot: 8,
+  /** A place on the stack, which grows by half its size, is copied to grow, and cut in two to be read. */
+  stack: 20,
   /** A place in an array that grows by half its size. */
   item: 12,
   /** A growing array begins with room for seventeen. */

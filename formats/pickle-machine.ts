@@ -70,7 +70,7 @@ export class Machine {
   private payForSlot(): void {
     if (this.stack.length + this.marks.length < this.paid) return;
     const more = 1024;
-    this.budget.take(more * memoryCost.slot, "its stack");
+    this.budget.take(more * memoryCost.stack, "its stack");
     this.paid += more;
   }
 

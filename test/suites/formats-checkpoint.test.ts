@@ -233,7 +233,10 @@ test("conversion does not overwrite unasked, and refuses endings without a form"
   await refused(convertFile(from, path("there.pth")), /exists/);
   assert.is(readFileSync(path("there.pth"), "utf8"), "mine");
   await convertFile(from, path("there.pth"), { overwrite: true });
-  await refused(convertFile(path("there.pth"), path("there.pth"), { overwrite: true }), /own source/);
+  await refused(
+    convertFile(path("there.pth"), path("there.pth"), { overwrite: true }),
+    /would replace .*, which is an input/,
+  );
   await refused(convertFile(from, path("model.onnx")), /expected an ending/);
   await refused(convertFile(fixture("mixed_tensors_zip.pth"), path("mixed.pkl")), /numpy has no BF16/);
   assert.not.ok(existsSync(path("mixed.pkl")));
