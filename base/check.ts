@@ -28,6 +28,7 @@ export const text = rule("a text", (v) => typeof v === "string");
 export const flag = rule("true or false", (v) => typeof v === "boolean");
 export const callable = rule("a function", (v) => typeof v === "function");
 export const floats = rule("a Float32Array", (v) => v instanceof Float32Array);
+export const byteArray = rule("a Uint8Array", (v) => v instanceof Uint8Array);
 export const oneOf = (...values: readonly (string | number)[]): Rule =>
   rule(`one of ${values.map((v) => JSON.stringify(v)).join(", ")}`, (v) => values.includes(v as string));
 export const orNull = ({ expected, fits }: Rule): Rule => rule(`null or ${expected}`, (v) => v === null || fits(v));

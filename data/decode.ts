@@ -4,7 +4,9 @@
  * 16-bit colour cut to its high byte. The samples come from sharp; where its own conversions differ they are asked
  * for unconverted and converted here.
  */
+
 import sharp, { type Metadata, type SharpOptions } from "sharp";
+import { byteArray, checkArgument } from "../base/check.js";
 import { FileFormatError, FireGpuError } from "../base/errors.js";
 import type { RgbImage } from "../base/image.js";
 import { readRegularAsync } from "../base/regular-file.js";
@@ -62,6 +64,7 @@ export async function readImageSize(path: string): Promise<{ width: number; heig
  *   picture is there, or anything is missing and that is to be refused), MalformedFile (nothing to be decoded).
  */
 export async function decodeImage(bytes: Uint8Array, file: string, options: DecodeOptions = {}): Promise<RgbImage> {
+  checkArgument("decodeImage: bytes", bytes, byteArray);
   const format = requireFormat(bytes, file);
   try {
     return format === "tiff" ? await decodeTiff(bytes, file, options) : await decodeOther(format, bytes, file, options);

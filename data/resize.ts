@@ -1,6 +1,6 @@
 /** @file The size and crop rules of the reference's image loading (datasets.md section 4, cirtorch.md section 7). */
 import { UsageError } from "../base/errors.js";
-import type { RgbImage } from "../base/image.js";
+import { checkImage, type RgbImage } from "../base/image.js";
 import { reduceBlocks } from "./image/reduce.js";
 import { bilinear, lanczos, resample } from "./image/resample.js";
 
@@ -39,6 +39,7 @@ function nearestAspect(side: number, error: (candidate: number) => number): numb
  * is returned as it is, not copied.
  */
 export function thumbnail(image: RgbImage, limit: number): RgbImage {
+  checkImage("thumbnail", image);
   const { width, height } = thumbnailSize(image, limit);
   if (width === image.width && height === image.height) return image;
   const fx = Math.max(1, Math.trunc(image.width / width / 2));

@@ -2,9 +2,22 @@
  * @file `fire-gpu extract`: features of any photos into one safetensors file. They are collected in `<out>.partial/`,
  * where a run after a kill finds them, and written in one piece at the end.
  */
+
 import { type Dirent, lstatSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { AtomicFile } from "../base/atomic.js";
+import {
+  anything,
+  checkOptions,
+  flag,
+  listOf,
+  oneOf,
+  orNull,
+  positive,
+  type Rule,
+  text,
+  whole,
+} from "../base/check.js";
 import { MissingDataError, UsageError } from "../base/errors.js";
 import { besides } from "../base/file-names.js";
 import { sha256File } from "../base/hash.js";
@@ -22,7 +35,7 @@ import { type Photo, wholePhotos } from "./evaluate/photos.js";
 import { warnOfSmallImages } from "./image-size.js";
 import { modelIdentity, type OpenModel } from "./open-model.js";
 import { claimOutput } from "./outputs.js";
-import { type Progress, silent } from "./progress.js";
+import { type Progress, progressRule, silent } from "./progress.js";
 import { type OnError, SkipList, type SkippedPhoto } from "./skips.js";
 
 /** What to extract. Left out: what the checkpoint says (`net_params.runtime`). */
@@ -44,6 +57,20 @@ export interface ExtractOptions {
   readonly progress: Progress;
   readonly signal?: AbortSignal;
 }
+
+const OPTIONS = {
+  inputs: listOf(text),
+  checkpoint: text,
+  out: text,
+  force: flag,
+  global: flag,
+  scales: listOf(positive),
+  featuresNum: orNull(whole(1)),
+  imageSize: whole(1),
+  onError: oneOf("skip", "stop"),
+  progress: progressRule,
+  signal: anything,
+} as const satisfies { readonly [K in keyof ExtractOptions]-?: Rule };
 
 /** What was written. */
 export interface ExtractResult {
@@ -67,6 +94,7 @@ export async function extract(
   options: ExtractOptions,
   open: (checkpoint: string) => Promise<OpenModel>,
 ): Promise<ExtractResult> {
+  checkOptions("extract", options, OPTIONS, ["inputs", "checkpoint", "out", "global", "progress"]);
   const { out, force, inputs, checkpoint, progress, signal } = options;
   const named = [checkpoint, ...inputs];
   const claimed = claimOutput({ option: "--out", file: out, isOwn: isFeatureFile, force, inputs: named });

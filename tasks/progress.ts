@@ -1,4 +1,5 @@
 /** @file How a task tells what it is doing, without knowing whether a terminal, a log or nobody listens. */
+import type { Rule } from "../base/check.js";
 import { FireGpuError } from "../base/errors.js";
 
 /** One counted stage of a task, for example the images of a data set. */
@@ -20,6 +21,13 @@ export interface Progress {
   /** One line that must not be missed: something was left out, replaced, or is doubtful. Shown as `warning: …`. */
   warn(line: string): void;
 }
+
+/** For checks of options: all three methods are called. */
+export const progressRule: Rule = {
+  expected: "a Progress { stage, note, warn }",
+  fits: (value) =>
+    ["stage", "note", "warn"].every((m) => typeof (value as Record<string, unknown>)?.[m] === "function"),
+};
 
 /** Says nothing. */
 export const silent: Progress = {

@@ -1,6 +1,7 @@
 /** @file Any data set, by name, by path or by description, checked before it is used. */
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
+import { checkOptions, flag, text } from "../../base/check.js";
 import { MissingDataError, UsageError } from "../../base/errors.js";
 import { systemPath } from "../../base/path-bytes.js";
 import { didYouMean } from "../../base/suggest.js";
@@ -17,8 +18,8 @@ export type { DatasetSpec } from "./spec.js";
 export const datasetNames: readonly string[] = [...benchmarkNames, "train", "val_eccv20", "revisitop1m"];
 
 export interface LoadDatasetOptions {
-  /** Data root: holds train/, test/, … */
-  root: string;
+  /** Data root: holds train/, test/, … Default: the current folder. */
+  root?: string;
   /** Where relative paths of a description count from: the configuration's folder. Default: the current folder. */
   base?: string;
   /** Make sure that every photo is there (default true); of more than 100,000, every n-th. */
@@ -30,9 +31,10 @@ export interface LoadDatasetOptions {
  * @throws UsageError (unknown name), MissingDataError (says what is missing, where it is expected and how to get it),
  *   FileFormatError (says which entry of which file is wrong).
  */
-export async function loadDataset(spec: DatasetSpec, options: LoadDatasetOptions): Promise<Dataset> {
+export async function loadDataset(spec: DatasetSpec, options: LoadDatasetOptions = {}): Promise<Dataset> {
+  checkOptions("loadDataset", options, { root: text, base: text, checkFiles: flag });
   const dataset = describe(checkSpec(spec), options);
-  if (options.checkFiles ?? true) await checkFiles(dataset, howToGet(spec, options.root));
+  if (options.checkFiles ?? true) await checkFiles(dataset, howToGet(spec, options.root ?? "."));
   return dataset;
 }
 
@@ -42,7 +44,7 @@ export function howToGet(spec: DatasetSpec, root: string): string {
 }
 
 function describe(spec: DatasetSpec, options: LoadDatasetOptions): Dataset {
-  const root = resolve(options.root);
+  const root = resolve(options.root ?? ".");
   const base = resolve(options.base ?? ".");
   if (typeof spec !== "string") return "image_root" in spec ? readListMapping(spec, root) : readOwn(spec, base);
   if (benchmarkNames.includes(spec)) return readBenchmark(root, spec);

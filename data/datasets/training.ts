@@ -1,6 +1,7 @@
 /** @file Training sets by name or by the user's description: photos, their clusters, and query–positive pairs. */
 import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
+import { checkOptions, oneOf, text } from "../../base/check.js";
 import { FileFormatError, MissingDataError, UsageError } from "../../base/errors.js";
 import { didYouMean } from "../../base/suggest.js";
 import { isFolder, scanFolder } from "./folder.js";
@@ -22,8 +23,8 @@ const someText = z.string().min(1, { error: "expected text that is not empty" })
 const ownTrainingSet = z.strictObject({ name: someText, images: someText });
 
 export interface TrainingOptions {
-  /** Data root. */
-  root: string;
+  /** Data root; default the current folder. */
+  root?: string;
   /** Which half of a set that has two; default "train". */
   split?: "train" | "val";
   /** Where relative paths of a description count from; default the current folder. */
@@ -36,8 +37,9 @@ export const trainingSetNames = ["retrieval-SfM-120k", "gl18"] as const;
  * @param spec a name of {@link trainingSetNames} ("train" means the first) or the user's own description
  * @throws UsageError, MissingDataError, FileFormatError
  */
-export function loadTrainingSet(spec: string | OwnTrainingSet, options: TrainingOptions): TrainingSet {
-  const root = resolve(options.root);
+export function loadTrainingSet(spec: string | OwnTrainingSet, options: TrainingOptions = {}): TrainingSet {
+  checkOptions("loadTrainingSet", options, { root: text, split: oneOf("train", "val"), base: text });
+  const root = resolve(options.root ?? ".");
   const split = options.split ?? "train";
   if (spec === "train" || spec === "retrieval-SfM-120k") return readSfm(root, split);
   if (spec === "gl18") return readLandmarks(root, split);

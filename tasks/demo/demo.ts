@@ -2,7 +2,9 @@
  * @file `fire-gpu demo`: the whole road without any download. Renders two small sets of landmarks, evaluates FIRe with
  * ASMK on the first with a codebook from the second, and writes a page that shows the rankings.
  */
+
 import { join, resolve } from "node:path";
+import { anything, callable, checkOptions, flag, type Rule, text } from "../../base/check.js";
 import { packageRoot } from "../../base/paths.js";
 import { claimLandmarks, type RenderOptions } from "../../data/landmarks/render.js";
 import { peekCheckpoint } from "../../nets/weights/checkpoint.js";
@@ -10,7 +12,7 @@ import type { Override } from "../config/override.js";
 import type { EvalResult } from "../evaluate/results.js";
 import { type EvalTools, runEvaluation } from "../evaluate/run.js";
 import { claimExperiment, claimFolder, claimOutput, isOwnPage } from "../outputs.js";
-import type { Progress } from "../progress.js";
+import { type Progress, progressRule } from "../progress.js";
 import { renderTask } from "../render.js";
 import { collectReport, reportHead, writeReport } from "../report/write.js";
 
@@ -42,6 +44,17 @@ export interface DemoOptions {
   readonly signal?: AbortSignal;
 }
 
+const OPTIONS = {
+  out: text,
+  checkpoint: text,
+  sizes: anything,
+  overrides: anything,
+  force: flag,
+  onResult: callable,
+  progress: progressRule,
+  signal: anything,
+} as const satisfies { readonly [K in keyof DemoOptions]-?: Rule };
+
 export interface DemoResult {
   readonly evaluation: EvalResult;
   /** The page. */
@@ -61,6 +74,7 @@ export function demoCheckpoint(): string {
  * @throws what rendering and evaluation throw; Interrupted after the signal
  */
 export async function runDemo(options: DemoOptions, tools: EvalTools): Promise<DemoResult> {
+  checkOptions("runDemo", options, OPTIONS, ["out", "progress"]);
   const begin = performance.now();
   const { progress, signal, force } = options;
   const out = resolve(options.out);

@@ -1,6 +1,8 @@
 /** @file `fire-gpu eval` without its command line: from a configuration file to results on disk and in memory. */
+
 import { dirname, join, resolve, sep } from "node:path";
 import { writeFileAtomic } from "../../base/atomic.js";
+import { anything, callable, checkOptions, flag, oneOf, type Rule, text } from "../../base/check.js";
 import { makeFolder } from "../../base/folders.js";
 import { sha256File } from "../../base/hash.js";
 import { packageRoot } from "../../base/paths.js";
@@ -16,7 +18,7 @@ import { writeYaml } from "../config/yaml.js";
 import { warnOfSmallImages } from "../image-size.js";
 import { modelIdentity, type OpenModel } from "../open-model.js";
 import { type ClaimedOutput, claimExperiment, WRITTEN_HERE } from "../outputs.js";
-import type { Progress } from "../progress.js";
+import { type Progress, progressRule } from "../progress.js";
 import { type OnError, SkipList } from "../skips.js";
 import { EvalLog } from "./eval-log.js";
 import { evaluate } from "./evaluate.js";
@@ -47,12 +49,25 @@ export interface EvalOptions {
   readonly outputs?: readonly ClaimedOutput[];
 }
 
+const OPTIONS = {
+  config: text,
+  overrides: anything,
+  onError: oneOf("skip", "stop"),
+  progress: progressRule,
+  signal: anything,
+  onRanked: callable,
+  onResult: callable,
+  force: flag,
+  outputs: anything,
+} as const satisfies { readonly [K in keyof EvalOptions]-?: Rule };
+
 /**
  * Evaluates. Writes `eval.log`, `eval_params.yml`, `<data set>_queries.pkl` and `results.json` into the experiment's
  * folder, and keeps features and codebook in its `cache/`, where the next run, or one after a kill, finds them.
  * @throws FireGpuError of every class; Interrupted after the signal
  */
 export async function runEvaluation(options: EvalOptions, tools: EvalTools): Promise<EvalResult> {
+  checkOptions("runEvaluation", options, OPTIONS, ["config", "progress"]);
   const { file, experiment, params: read } = loadEvalConfig(options.config, options.overrides);
   const bundled = resolve(file).startsWith(join(packageRoot(), "configs") + sep);
   const params = withAbsolutePaths(read, bundled ? "." : dirname(file));

@@ -1,7 +1,9 @@
 /** @file `fire-gpu train` without its command line: from a configuration file to a trained network on disk. */
+
 import { existsSync } from "node:fs";
 import { dirname, join, resolve, sep } from "node:path";
 import { writeFileAtomic } from "../../base/atomic.js";
+import { anything, checkOptions, flag, oneOf, type Rule, text } from "../../base/check.js";
 import { makeFolder } from "../../base/folders.js";
 import { packageRoot } from "../../base/paths.js";
 import { ImageLoader } from "../../data/loader.js";
@@ -15,7 +17,7 @@ import { lockFolder } from "../evaluate/lock.js";
 import { wholePhotos } from "../evaluate/photos.js";
 import { warnOfSmallImages } from "../image-size.js";
 import { claimExperiment, WRITTEN_HERE } from "../outputs.js";
-import type { Progress } from "../progress.js";
+import { type Progress, progressRule } from "../progress.js";
 import { type OnError, SkipList, type SkippedPhoto } from "../skips.js";
 import { type Estimate, estimate } from "./estimate.js";
 import type { Decision, History } from "./history.js";
@@ -38,6 +40,16 @@ export interface TrainOptions {
   /** Replace files in the experiment's folder that this program did not write. */
   readonly force?: boolean;
 }
+
+const OPTIONS = {
+  config: text,
+  overrides: anything,
+  onError: oneOf("skip", "stop"),
+  progress: progressRule,
+  signal: anything,
+  dryRun: flag,
+  force: flag,
+} as const satisfies { readonly [K in keyof TrainOptions]-?: Rule };
 
 /** What a training came to. */
 export interface TrainResult {
@@ -63,6 +75,7 @@ const LOOKED_FOR = 2000;
  * @throws FireGpuError of every class; Interrupted after the signal
  */
 export async function runTraining(options: TrainOptions, tools: TrainTools): Promise<TrainResult> {
+  checkOptions("runTraining", options, OPTIONS, ["config", "progress"]);
   const { file, experiment, params: read } = loadTrainConfig(options.config, options.overrides);
   const bundled = resolve(file).startsWith(join(packageRoot(), "configs") + sep);
   const params = withAbsoluteTrainPaths(read.family === "fire" ? read.fire : read.how, bundled ? "." : dirname(file));

@@ -4,16 +4,25 @@ import {
   asmkParameters,
   ChunkedVectors,
   CpuBackend,
+  decodeImage,
   demoCheckpoint,
+  type EvalOptions,
+  type EvalTools,
+  extract,
   type FireGpuError,
   GpuBackend,
+  loadDataset,
   loadImages,
   loadNetwork,
+  loadTrainingSet,
   MemoryVectors,
   makeCodebook,
   NumericError,
   openDevice,
   rankScores,
+  runEvaluation,
+  silent,
+  thumbnail,
   UsageError,
 } from "fire-gpu";
 import { suite } from "uvu";
@@ -142,6 +151,24 @@ test("options of the loader are named, and a network that was destroyed says so"
   for (const imageSize of [0, -5, Number.NaN, "64"]) await refused(() => load({ imageSize }), /imageSize: expected/);
   network.destroy();
   await refused(() => network.extractGlobal(photo(1), [1]), /used after destroy\(\)/);
+});
+
+test("tasks and data sets name an option that they do not know, and one that is missing", async () => {
+  const task = { config: "eval_fire", progress: silent };
+  const tools = {} as EvalTools;
+  await refused(
+    () => runEvaluation({ ...task, overides: [] } as EvalOptions, tools),
+    /unknown option overides — .*overrides/,
+  );
+  await refused(() => runEvaluation({ config: "eval_fire" } as EvalOptions, tools), /progress: expected a Progress/);
+  await refused(() => extract({ inputs: "photos" } as never, undefined as never), /inputs: expected a list/);
+  await refused(
+    () => loadDataset({ name: "x", gnd: "gnd.json" }, { rot: "." } as never),
+    /unknown option rot — .*root/,
+  );
+  await refused(() => loadTrainingSet("train", { split: "test" } as never), /split: expected one of "train", "val"/);
+  await refused(() => decodeImage("photo.jpg" as never, "photo.jpg"), /decodeImage: bytes: expected a Uint8Array/);
+  await refused(() => thumbnail({ width: 4, height: 4, data: new Uint8Array(16) }, 2), /expected 48 bytes|48/);
 });
 
 test.run();
