@@ -136,9 +136,11 @@ test("init makes a network whose features are centred and decorrelated on its ph
   const rows: number[] = [];
   for await (const { image } of loadImages(
     listImages(photos).map((name) => ({ path: join(photos, name) })),
-    use,
-  ))
-    rows.push(...(await network.extractLocal(image as RgbImage, use)).descriptors);
+    { imageSize: use.imageSize },
+  )) {
+    const { descriptors } = await network.extractLocal(image as RgbImage, { scales: use.scales, featuresNum: 200 });
+    rows.push(...descriptors);
+  }
   network.destroy();
   device.close();
   const n = rows.length / 8;
