@@ -124,7 +124,7 @@ test("a batch whose attention exceeds a binding is divided, and gives the same g
   const results: Map<string, Float32Array>[] = [];
   const waits: number[] = [];
   // an image has 256 KiB of the stem and 512 KiB of attention
-  for (const maxBinding of [2 ** 23, 1.1 * 2 ** 20]) {
+  for (const maxBinding of [2 ** 23, 1.125 * 2 ** 20]) {
     const device = await openDevice({ maxBinding });
     const trainer = fireTrainer(device, initialState("fire", model, 1), model, "test", losses);
     const read = device.read.bind(device);
