@@ -12,6 +12,8 @@ import { hasWideVectors } from "../engine/mesa.js";
 
 /** Suites whose kernels are written for the number of lanes. */
 const WITH_EIGHT_LANES = ["asmk-gpu.test.js", "asmk-hamming.test.js", "gradients.test.js", "ops.test.js"];
+/** Suites that compile many kernels. */
+const ASIDE = ["asmk-hamming.test.js", "bench.test.js", "gradients.test.js"];
 /** Suites that run again on the packed driver: ops, half precision, LIT and ASMK. */
 const ON_PACKED_DRIVER = ["ops", "half-precision", "lit", "lit-sizes", "asmk", "asmk-gpu", "asmk-votes", "self-check"];
 /** A command that takes longer hangs: it is killed and has failed. */
@@ -28,20 +30,29 @@ if (!only) await step("lint and format", "npx", ["biome", "check", "--error-on-w
 const suites = readdirSync(join(root, "dist/test/suites"))
   .filter((f) => f.endsWith(".test.js") && (!only || only.some((o) => f.includes(o))))
   .sort();
-for (const file of suites) await suite(file);
-// the two passes wait for compilers most of the time, and nothing in them is timed
-await Promise.all([withEightLanes(), onPackedDriver()]);
+await Promise.all([inOrder(), aside()]);
 
 if (!only || only.includes("conformance")) await conformance();
 
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exit(failed || passed === 0 ? 1 : 0);
 
+async function inOrder(): Promise<void> {
+  for (const file of suites) if (!ASIDE.includes(file)) await suite(file);
+}
+
+/** Beside the others: what mostly waits for the driver's compiler, which has one thread. */
+async function aside(): Promise<void> {
+  for (const file of suites) if (ASIDE.includes(file)) await suite(file, { live: false });
+  await withEightLanes();
+  await onPackedDriver();
+}
+
 /** Mesa's driver works with sixteen lanes where the processor allows it, else with eight: both must compute the same. */
 async function withEightLanes(): Promise<void> {
   if (!hasWideVectors() || process.env.LP_NATIVE_VECTOR_WIDTH) return;
   for (const file of suites.filter((f) => WITH_EIGHT_LANES.includes(f)))
-    await suite(file, "with eight lanes", { LP_NATIVE_VECTOR_WIDTH: "256" });
+    await suite(file, { note: "with eight lanes", env: { LP_NATIVE_VECTOR_WIDTH: "256" }, live: false });
 }
 
 /**
@@ -59,7 +70,7 @@ async function onPackedDriver(): Promise<void> {
     return;
   }
   for (const file of suites.filter((f) => ON_PACKED_DRIVER.includes(f.replace(".test.js", ""))))
-    await suite(file, "on the packed driver", { FIRE_GPU_DEVICE: "software" });
+    await suite(file, { note: "on the packed driver", env: { FIRE_GPU_DEVICE: "software" }, live: false });
 }
 
 /** Golden cases: those of ../shared, where it stands beside the package. */
@@ -97,11 +108,12 @@ async function step(name: string, command: string, args: string[]): Promise<void
   console.log(`${name}: ${code === 0 ? "OK" : `FAIL (exit ${code})`}, ${seconds.toFixed(1)} s\n`);
 }
 
-/** One uvu suite: its own totals are added up; a crash counts as one failure. */
-async function suite(file: string, note = "", env: Record<string, string> = {}): Promise<void> {
+/** One uvu suite: its own totals are added up; a crash counts as one failure. @param live print as it goes, else whole at its end */
+async function suite(
+  file: string,
+  { note = "", env = {}, live = true }: { note?: string; env?: Record<string, string>; live?: boolean } = {},
+): Promise<void> {
   const title = `── ${[file.replace(".test.js", ""), note].filter(Boolean).join(", ")}`;
-  // suites with a note run side by side: each is printed whole when it ends
-  const live = note === "";
   if (live) console.log(title);
   const { code, output, seconds } = await run(process.execPath, [join(root, "dist/test/suites", file)], env, live);
   if (!live) console.log(`${title}\n${output}`);
