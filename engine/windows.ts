@@ -34,6 +34,25 @@ export interface StripRule {
   needs(out0: number, out1: number): [first: number, last: number];
 }
 
+/** Where the windows of a convolution or pool lie: of H input rows an image, OH output rows; `reach` rows from first to last. */
+export interface WindowRows {
+  readonly H: number;
+  readonly OH: number;
+  readonly stride: number;
+  readonly padding: number;
+  readonly reach: number;
+}
+
+/**
+ * Input rows that the windows of output rows [first, end) see. Strips may cross images: from the first row of the first one's
+ * image to the last row of the last one's.
+ */
+export function seenRows({ H, OH, stride, padding, reach }: WindowRows): StripRule["needs"] {
+  const row = (r: number, edge: number) =>
+    Math.floor(r / OH) * H + Math.min(H, Math.max(0, (r % OH) * stride - padding + edge));
+  return (first, end) => [row(first, 0), row(end - 1, reach)];
+}
+
 /** Splits output rows so that neither side of a strip exceeds one binding. One strip where everything fits. */
 export function rowStrips(device: Device, rule: StripRule): Strip[] {
   const limit = device.maxBinding - 2 * device.caps.offsetAlignment;

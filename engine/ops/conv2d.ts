@@ -8,7 +8,7 @@ import type { Exec } from "../exec.js";
 import { expect, type Op, size } from "../op.js";
 import type { Tensor } from "../tensor.js";
 import { type Choices, candidatesOf } from "../tuning/choices.js";
-import { rowStrips, windowOf } from "../windows.js";
+import { rowStrips, seenRows, windowOf } from "../windows.js";
 import type { Conv2dAttrs } from "./conv2d-attrs.js";
 import { conv2dGradient } from "./conv2d-gradient.js";
 import { matrixForward, matrixRuns, roundedOperands } from "./half-product.js";
@@ -158,12 +158,7 @@ function convolve(device: Device, inputs: readonly Tensor[], a: Conv2dAttrs, out
     outRowBytes: OW * O * 4,
     inRows: N * H,
     inRowBytes: W * C * 4,
-    // strips may cross images: from the first row of the first one's image row to the last row of the last one's
-    needs(first, end) {
-      const row = (r: number, edge: number) =>
-        Math.floor(r / OH) * H + Math.min(H, Math.max(0, (r % OH) * a.stride - a.padding[0] + edge));
-      return [row(first, 0), row(end - 1, a.dilation * (a.kernel[0] - 1) + 1)];
-    },
+    needs: seenRows({ H, OH, stride: a.stride, padding: a.padding[0], reach: a.dilation * (a.kernel[0] - 1) + 1 }),
   });
   const K = w.shape[1];
   const sheet = tile.constants.RIGHT_SHEET ? device.sheetOf(w) : undefined;

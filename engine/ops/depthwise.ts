@@ -5,7 +5,7 @@
 import type { Device } from "../device.js";
 import { expect, type Op, size } from "../op.js";
 import type { Tensor } from "../tensor.js";
-import { rowStrips, wholeBindings, windowOf } from "../windows.js";
+import { rowStrips, seenRows, wholeBindings, windowOf } from "../windows.js";
 import { groupsFor } from "./launch.js";
 import { PANEL } from "./pack.js";
 import { columnSum, sumParts } from "./reduce-columns.js";
@@ -50,11 +50,7 @@ export const depthwise: Op<DepthwiseAttrs> = {
       outRowBytes: OW * C * 4,
       inRows: N * H,
       inRowBytes: W * C * 4,
-      needs(first, end) {
-        const row = (r: number, edge: number) =>
-          Math.floor(r / OH) * H + Math.min(H, Math.max(0, (r % OH) * a.stride - a.padding + edge));
-        return [row(first, 0), row(end - 1, a.kernel)];
-      },
+      needs: seenRows({ H, OH, stride: a.stride, padding: a.padding, reach: a.kernel }),
     });
     const each = Math.ceil(OW / RUN) * (C / 4);
     for (const s of strips) {

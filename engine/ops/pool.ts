@@ -1,6 +1,6 @@
 /** @file Pooling: the ResNet stem's maximum, and HOW's smoothing mean that does not count the padding (how.md §1). */
 import { expect, type Op, size } from "../op.js";
-import { rowStrips, windowOf } from "../windows.js";
+import { rowStrips, seenRows, windowOf } from "../windows.js";
 import { groupsFor } from "./launch.js";
 
 export interface PoolAttrs {
@@ -36,11 +36,7 @@ function pooling(name: keyof typeof KIND): Op<PoolAttrs> {
         outRowBytes: OW * C * 4,
         inRows: N * H,
         inRowBytes: W * C * 4,
-        needs(first, end) {
-          const row = (r: number, edge: number) =>
-            Math.floor(r / OH) * H + Math.min(H, Math.max(0, (r % OH) * a.stride - a.padding + edge));
-          return [row(first, 0), row(end - 1, a.kernel)];
-        },
+        needs: seenRows({ H, OH, stride: a.stride, padding: a.padding, reach: a.kernel }),
       });
       for (const s of strips) {
         const input = windowOf(device, x, s.in0 * W * C, s.in1 * W * C);

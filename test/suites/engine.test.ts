@@ -62,6 +62,29 @@ test("a convolution by Winograd's way gives the same in windows and in chunks of
   assert.equal(results[1].data, results[0].data);
 });
 
+test("depthwise convolution and pools give the same in windows, across images of a batch", async () => {
+  const shape = [3, 13, 17, 36];
+  for (const [op, title] of [
+    ["depthwise", "3×3 stride 2, odd sizes"],
+    ["maxPool", "of 8×9 rounded up"],
+  ]) {
+    const c = opCases.find((o) => o.op === op && o.title === title)!;
+    const results: Float32Array[] = [];
+    const launches: number[] = [];
+    for (const d of [device, narrow]) {
+      const [, ...rest] = c.inputs();
+      const tensors = [values(shape, 1), ...rest].map((t) => d.upload(Float32Array.from(t.data), [...t.shape]));
+      const before = d.dispatches;
+      const y = run(d, opOf(c), tensors, c.attrs);
+      launches.push(d.dispatches - before);
+      results.push(await d.readF32(y));
+      for (const t of [...tensors, y]) t.free();
+    }
+    assert.ok(launches[1] > launches[0], `${op}: one launch of ${launches[1]}`);
+    assert.equal(results[1], results[0], op);
+  }
+});
+
 test("a plan replays with new data and gives what direct runs give, also when runs overlap", async () => {
   const shape = [1, 9, 9, 8];
   const attrs = { kernel: 3, stride: 2, padding: 1 };
