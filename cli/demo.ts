@@ -53,7 +53,7 @@ export function demoCommand(): Command {
 async function runCommand({ out, model, json, force, ...flags }: DemoFlags): Promise<void> {
   const progress = stderrProgress();
   const signal = interruptSignal();
-  const choice = deviceChoice(flags, progress.note.bind(progress));
+  const choice = deviceChoice(flags, progress);
   await runDemo(
     { out, checkpoint: model, force, progress, signal, onResult: (result) => printResult(result, json) },
     {

@@ -123,7 +123,7 @@ export function evalCommand(): Command {
 async function runEval(config: string, flags: EvalFlags): Promise<void> {
   const progress = stderrProgress();
   const signal = interruptSignal();
-  const choice = deviceChoice(flags, progress.note.bind(progress));
+  const choice = deviceChoice(flags, progress);
   const top = flags.top ?? 10;
   const page = collectReport({ top, queries: QUERIES_SHOWN });
   const lists = collectReport({ top, queries: Number.POSITIVE_INFINITY });

@@ -79,7 +79,7 @@ async function runExtract(inputs: string[], flags: ExtractFlags): Promise<void> 
       ...{ force: flags.force, onError: flags.onError, progress },
       signal: interruptSignal(),
     },
-    (file) => openModel(file, deviceChoice(flags, progress.note.bind(progress))),
+    (file) => openModel(file, deviceChoice(flags, progress)),
   );
   const { images, descriptors, dim, skipped } = result;
   const line = `${out}: ${descriptors} descriptors of ${dim} values from ${images} images${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`;

@@ -86,7 +86,7 @@ export function initCommand(): Command {
       const progress = stderrProgress();
       const featuresNum = featuresLimit(flags.featuresNum);
       const options = { ...flags, featuresNum, inputs, progress, signal: interruptSignal() };
-      const choice = deviceChoice({ device, memory, tune }, progress.note.bind(progress));
+      const choice = deviceChoice({ device, memory, tune }, progress);
       const { photos } = await initModel(options, choice);
       const kind = flags.trunk === undefined ? "untrained" : "off-the-shelf";
       const line = `${flags.out}: ${kind} ${flags.architecture}, whitened on ${photos} photos`;

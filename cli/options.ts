@@ -4,6 +4,7 @@ import { UsageError } from "../base/errors.js";
 import { MAX_IMAGE_SIZE, MAX_SCALE, MIN_SCALE } from "../tasks/config/parts.js";
 import { parseYaml } from "../tasks/config/yaml.js";
 import type { DeviceChoice } from "../tasks/open-model.js";
+import type { Progress } from "../tasks/progress.js";
 import type { OnError } from "../tasks/skips.js";
 
 /** What the options below give. */
@@ -35,12 +36,13 @@ export function onErrorOption(otherwise: OnError): Option {
   return new Option("--on-error <what>", text).choices(["skip", "stop"]);
 }
 
-/** Flags as a task takes them. @param news is told what is timed and kept */
+/** Flags as a task takes them. @param progress is told what is timed and kept, and warned */
 export function deviceChoice(
   { device, memory, tune, precision }: DeviceFlags,
-  news: (line: string) => void,
+  progress: Pick<Progress, "note" | "warn">,
 ): DeviceChoice {
-  return { device, memory, tune, precision, news };
+  const [news, warn] = [progress.note.bind(progress), progress.warn.bind(progress)];
+  return { device, memory, tune, precision, news, warn };
 }
 
 /** "[1, 0.5]", "1,0.5" or "1" → numbers between the least and the largest scale that a configuration may hold. */

@@ -98,7 +98,7 @@ export function trainCommand(): Command {
 async function runTrain(config: string, flags: TrainFlags): Promise<void> {
   const progress = stderrProgress();
   const signal = interruptSignal();
-  const choice = deviceChoice(flags, progress.note.bind(progress));
+  const choice = deviceChoice(flags, progress);
   const result = await runTraining(
     {
       config,

@@ -84,6 +84,11 @@ function compare(got: Float32Array, wanted: Float32Array, dim: number): HalfPrec
   return { nmse: differences / squares, largest: largest / rms, leastCosine };
 }
 
+/** Whether some descriptor is another one at half precision: its line is a warning. */
+export function losesTooMuch({ leastCosine }: Pick<HalfPrecisionError, "leastCosine">): boolean {
+  return !(leastCosine >= LEAST_COSINE);
+}
+
 /** One line for the user. */
 export function halfPrecisionText(
   { nmse, largest, leastCosine }: HalfPrecisionError,
@@ -92,9 +97,8 @@ export function halfPrecisionText(
   const where = caps.matrixUnits
     ? "on matrix units"
     : "in the float32 kernels, which makes nothing faster: this device has no matrix units that fire-gpu can use";
-  const doubtful = !(leastCosine >= LEAST_COSINE);
   return (
-    (doubtful ? `warning: this network loses too much in half precision, use --precision f32 — ` : "") +
+    (losesTooMuch({ leastCosine }) ? "this network loses too much in half precision, use --precision f32 — " : "") +
     `half precision ${where}; descriptors of a test photo differ from float32 by NMSE ${nmse.toExponential(1)}, ` +
     `at most ${largest.toFixed(3)} of their root mean square, cosine at least ${leastCosine.toFixed(5)}`
   );

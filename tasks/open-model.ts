@@ -7,7 +7,7 @@ import type { Device, Precision } from "../engine/device.js";
 import { openTuned } from "../engine/tuning/open.js";
 import { loadNetwork } from "../nets/load.js";
 import type { RetrievalNetwork } from "../nets/network.js";
-import { halfPrecisionError, halfPrecisionText } from "./half-precision.js";
+import { type HalfPrecisionError, halfPrecisionError, halfPrecisionText, losesTooMuch } from "./half-precision.js";
 import { requireModel } from "./model-hint.js";
 
 /** A network and an ASMK backend on one device. */
@@ -37,6 +37,17 @@ export interface DeviceChoice {
   readonly precision?: Precision;
   /** Told what is timed and kept, and the error of half precision. */
   readonly news?: (line: string) => void;
+  /** Told that error instead, where the network loses too much; default: `news` is. */
+  readonly warn?: (line: string) => void;
+}
+
+/** The error of half precision to whom it concerns. */
+export function tellError(
+  error: HalfPrecisionError,
+  device: Pick<Device, "caps">,
+  { news, warn = news }: Pick<DeviceChoice, "news" | "warn">,
+): void {
+  (losesTooMuch(error) ? warn : news)?.(halfPrecisionText(error, device));
 }
 
 /**
@@ -53,8 +64,8 @@ export async function openModel(
   const device = await openChosen(choice, gpuId);
   try {
     const network = loadNetwork(device, checkpoint);
-    const { precision = "f32", news } = choice;
-    if (precision === "f16") news?.(halfPrecisionText(await halfPrecisionError(device, network), device));
+    const { precision = "f32" } = choice;
+    if (precision === "f16") tellError(await halfPrecisionError(device, network), device, choice);
     device.precision = precision;
     const backend = new GpuBackend(device);
     return {

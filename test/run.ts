@@ -15,7 +15,18 @@ const WITH_EIGHT_LANES = ["asmk-gpu.test.js", "asmk-hamming.test.js", "gradients
 /** Suites that compile many kernels. */
 const ASIDE = ["asmk-hamming.test.js", "bench.test.js", "gradients.test.js"];
 /** Suites that run again on the packed driver: ops, half precision, LIT and ASMK. */
-const ON_PACKED_DRIVER = ["ops", "half-precision", "lit", "lit-sizes", "asmk", "asmk-gpu", "asmk-votes", "self-check"];
+const ON_PACKED_DRIVER = [
+  "ops",
+  "half-precision",
+  "lit",
+  "lit-sizes",
+  "asmk",
+  "asmk-gpu",
+  "asmk-hamming",
+  "asmk-kmeans",
+  "asmk-votes",
+  "self-check",
+];
 /** A command that takes longer hangs: it is killed and has failed. */
 const LONGEST_MS = 20 * 60_000;
 

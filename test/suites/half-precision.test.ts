@@ -14,7 +14,7 @@ import { loadNetwork } from "../../nets/load.js";
 import { benchPhoto } from "../../tasks/bench/nets.js";
 import { demoCheckpoint } from "../../tasks/demo/demo.js";
 import { halfPrecisionError, halfPrecisionText } from "../../tasks/half-precision.js";
-import { modelIdentity } from "../../tasks/open-model.js";
+import { modelIdentity, tellError } from "../../tasks/open-model.js";
 import { opCases } from "../support/op-cases.js";
 
 const test = suite("half precision");
@@ -99,6 +99,17 @@ test("costs a network little, and says so", async () => {
   const text = halfPrecisionText({ nmse: 2.5e-7, largest: 0.0026, leastCosine: 0.9999998 }, device);
   assert.match(text, /NMSE 2\.5e-7, at most 0\.003 of their root mean square, cosine at least 1\.00000/);
   assert.match(text, device.caps.matrixUnits ? /on matrix units/ : /makes nothing faster/);
+});
+
+test("a network that loses too much is warned of, not told in passing", () => {
+  const told: string[] = [];
+  const to = {
+    news: (line: string) => told.push(`news ${line}`),
+    warn: (line: string) => told.push(`warning ${line}`),
+  };
+  for (const leastCosine of [0.995, 0.7, Number.NaN]) tellError({ nmse: 0.1, largest: 2, leastCosine }, device, to);
+  assert.match(told[0], /^news half precision .* cosine at least 0\.99500/);
+  for (const line of told.slice(1)) assert.match(line, /^warning this network loses too much.*use --precision f32/);
 });
 
 test("results at half precision are kept apart", () => {

@@ -334,7 +334,7 @@ test("a device for work has the choices that are kept for it, with --no-tune tho
   const opened = [
     await openTuned({ folder: cache }),
     await openTuned({ folder: cache, tune: false }),
-    await openChosen(deviceChoice({ tune: false }, fail), 0),
+    await openChosen(deviceChoice({ tune: false }, { note: fail, warn: fail }), 0),
   ];
   assert.equal(
     opened.map((d) => d.choices),
