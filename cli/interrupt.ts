@@ -1,9 +1,9 @@
-/** @file Ctrl-C: the first asks the task to stop where it can continue, the second, or a moment's patience, end the process. */
+/** @file Ctrl-C: the first asks the task to stop where it can continue, the second, or half a second, end the process. */
 import { Interrupted } from "../tasks/progress.js";
 import { tell } from "./streams.js";
 
 /** All that is kept is written so that a kill at any moment loses none of it; nobody has to wait longer. */
-const PATIENCE_MS = 1000;
+const PATIENCE_MS = 500;
 const EXIT = 130;
 
 /** A signal that Ctrl-C or a termination request gives. */

@@ -1,4 +1,5 @@
 /** @file Training on a device. */
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { GpuBackend } from "../../asmk/gpu/backend.js";
 import { f32Tensor, toFloat32 } from "../../base/tensor.js";
 import { FireNetwork } from "../../nets/fire.js";
@@ -24,9 +25,13 @@ export async function openWorkbench(choice: DeviceChoice, gpuId: number | null):
   return {
     device: deviceName(device),
     backend,
-    async start({ kind, net, seed, runtime }, file, photos) {
+    async start({ kind, net, seed, runtime }, file, photos, stop = () => {}) {
       if (file !== null) return startState(kind, net, openCheckpoint(file), seed);
       const start = startState(kind, net, null, seed);
+      // a signal is heard when the loop polls, which it does between its timers and its immediates
+      await sleep(1);
+      await nextTurn();
+      stop();
       if (photos.length === 0) return start;
       const options = {
         architecture: net.architecture,
@@ -38,7 +43,7 @@ export async function openWorkbench(choice: DeviceChoice, gpuId: number | null):
         dim: 1,
         shrinkage: 1,
       };
-      const { stateDict } = await untrainedHow(device, options, photos);
+      const { stateDict } = await untrainedHow(device, options, photos, stop);
       for (const [name, tensor] of stateDict)
         if (name.startsWith("features.") && tensor.dtype !== "I64")
           start.state.set(name, f32Tensor(tensor.shape, toFloat32(tensor)));

@@ -5,6 +5,7 @@ import { MissingDataError, UsageError } from "../../base/errors.js";
 import type { RgbImage } from "../../base/image.js";
 import { fileNameOf, isAddress } from "../../data/download/file-name.js";
 import type { Download } from "../evaluate/model-file.js";
+import { stopIfAsked } from "../progress.js";
 import type { TrainSession } from "./session.js";
 import type { FirstWeights } from "./workbench.js";
 
@@ -67,7 +68,7 @@ const PHOTOS = 16;
 
 /** First weights of the session's network: `model.pretrained`, or random ones. */
 export async function startWeights(
-  { settings, root, bench, set, loader, skips }: Omit<TrainSession, "log">,
+  { settings, root, bench, set, loader, skips, signal }: Omit<TrainSession, "log">,
   download: Download,
 ): Promise<FirstWeights & { readonly file: string | null }> {
   const { pretrained, architecture } = settings.params.model;
@@ -83,5 +84,6 @@ export async function startWeights(
     }
     skips.requireSome(photos.length, count, "training");
   }
-  return { ...(await bench.start(settings, file, photos)), file };
+  stopIfAsked(signal);
+  return { ...(await bench.start(settings, file, photos, () => stopIfAsked(signal))), file };
 }

@@ -24,9 +24,15 @@ export interface Workbench {
    * statistics from some photos.
    * @param file null for random weights @param photos none where there is a file, or where weights are only to be timed:
    * random ones then have no statistics
+   * @param stop throws when the user has stopped the training; called between parts that take a second or so
    * @returns the state dict and which of its parts no file gave
    */
-  start(settings: TrainSettings, file: string | null, photos: readonly RgbImage[]): Promise<FirstWeights>;
+  start(
+    settings: TrainSettings,
+    file: string | null,
+    photos: readonly RgbImage[],
+    stop?: () => void,
+  ): Promise<FirstWeights>;
   /** The network without its whitening: what the whitening is computed from. */
   unwhitened(settings: TrainSettings, state: StateDict): RetrievalNetwork;
   trainer(settings: TrainSettings, state: StateDict): Trainer;
